@@ -1,0 +1,59 @@
+"""Failures we saw coming: each says what happened, what was not done, and what to do next."""
+
+from __future__ import annotations
+
+import re
+
+__all__ = ["Failed", "NeedsAnswer", "NotDone", "Refused", "redact"]
+
+_URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*):[^\s'\"]*@", re.IGNORECASE)
+_KEYWORD = re.compile(
+    r"(\b(?:[a-z0-9]+_)*(?:password|passwd|pwd|pgpassword|secret|token|api_?key)(?:['\"]?\s*[=:]\s*))"
+    r"(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s,;&)'\"]+)",
+    re.IGNORECASE,
+)
+
+
+def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
+    """Return *text* without passwords: those known (*secrets*), those in URLs, those in ``password=...``.
+
+    This is the one place that redacts; whatever leaves the server (reports, logs, errors) goes through it.
+    """
+    for secret in secrets:
+        if len(secret) > 2:  # noqa: PLR2004 - replacing one letter everywhere would tell more than it hides
+            text = text.replace(secret, "***")
+    return _KEYWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
+
+
+class NotDone(Exception):  # noqa: N818 - it is an outcome that we report, not a fault of ours
+    """What was asked was not done, and nothing was changed unless *message* says so.
+
+    Attributes:
+        message: what happened and what state things are in, in plain words.
+        next_steps: what the caller can do now, most useful first.
+    """
+
+    status = "failed"
+
+    def __init__(self, message: str, *next_steps: str) -> None:
+        self.message = redact(message)
+        self.next_steps = [redact(step) for step in next_steps]
+        super().__init__(" ".join([self.message, *self.next_steps]))
+
+
+class Refused(NotDone):
+    """The server will not do this, whoever asks; the next steps say what it will do instead."""
+
+    status = "refused"
+
+
+class Failed(NotDone):
+    """It was tried and did not work; the message says where it stopped and what was left behind."""
+
+    status = "failed"
+
+
+class NeedsAnswer(NotDone):
+    """It can be understood in several ways; the next steps are the ways to ask again."""
+
+    status = "needs_answer"

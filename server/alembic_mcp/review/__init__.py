@@ -1,0 +1,1 @@
+"""Judgement: rules over what a revision did, without any I/O."""

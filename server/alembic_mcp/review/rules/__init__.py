@@ -1,0 +1,1 @@
+"""The rules, in the order findings are reported."""

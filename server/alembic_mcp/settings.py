@@ -1,0 +1,50 @@
+"""What a project and its user have configured; the project's part can only make things stricter."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from .target import Environment
+
+__all__ = ["NamedDatabase", "Settings"]
+
+
+@dataclass(frozen=True)
+class NamedDatabase:
+    """A database that the settings name.
+
+    Attributes:
+        env: variable that env.py reads -> name of the variable that holds the value. Never a value.
+        x: ``-x`` arguments for env.py.
+        environment: what the settings say it is.
+    """
+
+    name: str
+    environment: Environment | None = None
+    env: dict[str, str] = field(default_factory=dict)
+    x: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The effective settings of a project.
+
+    Attributes:
+        config: path of the Alembic configuration file, relative to the project's root; None: discovered.
+        interpreter: path of the project's Python; None: discovered.
+        protected_tables: glob patterns; touching such a table needs a person.
+        audit_tables: likewise, for audit trails.
+        large_rows: from this many rows on, a change is large.
+        databases: by name; ``default`` is what env.py uses on its own.
+        x: ``-x`` arguments that every call passes.
+        loosening_ignored: what the project's file tried to loosen, one line each; it has no effect.
+    """
+
+    config: str | None = None
+    interpreter: str | None = None
+    protected_tables: tuple[str, ...] = ()
+    audit_tables: tuple[str, ...] = ()
+    large_rows: int = 100_000
+    databases: dict[str, NamedDatabase] = field(default_factory=dict)
+    x: tuple[str, ...] = ()
+    loosening_ignored: tuple[str, ...] = ()

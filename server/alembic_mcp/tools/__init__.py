@@ -1,0 +1,1 @@
+"""The MCP tools: they translate and decide nothing."""

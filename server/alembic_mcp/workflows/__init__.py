@@ -1,0 +1,1 @@
+"""The workflows: one function per wish."""
