@@ -1,0 +1,290 @@
+"""Rehearse, measure, judge, decide: what every review and every change has in common."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from ..errors import NotDone
+from ..locks import LockMode
+from ..operations import Direction, Revision
+from ..policy import Verdict, decide
+from ..report import Finding, RehearsalSummary, RevisionLine, StatementLine, TableLock
+from ..review.engine import review
+from ..review.questions import Facts, questions
+from ..review.reading import read_path
+from ..scratch import ScratchUnavailable
+from . import copies
+from .app import REHEARSE_SECONDS, App, Located, Progress
+
+if TYPE_CHECKING:
+    from ..revisions import Revisions
+
+__all__ = ["Examined", "examine"]
+
+PREFLIGHT_SECONDS = 10.0
+
+
+@dataclass(frozen=True)
+class Examined:
+    """What is known about a path of revisions before it runs.
+
+    Attributes:
+        path: the revisions in the order in which they run.
+        heads_after: what the database will have.
+        delta: object -> [before, after]: the schema change, as the scratch database showed it.
+        same_version: the scratch server had the version of the target's, so definitions can be compared.
+        modules: project files that ran: path -> SHA-256.
+    """
+
+    direction: Direction
+    path: tuple[RevisionLine, ...]
+    revisions: tuple[Revision, ...]
+    findings: tuple[Finding, ...]
+    verdict: Verdict
+    facts: Facts
+    statements: tuple[StatementLine, ...]
+    rehearsal: RehearsalSummary
+    heads_after: tuple[str, ...] = ()
+    delta: dict[str, list[str | None]] = field(default_factory=dict)
+    same_version: bool = False
+    modules: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def autocommits(self) -> frozenset[str]:
+        """Revisions that commit on their own, so that a failure can leave them half applied."""
+        return frozenset(
+            line.revision for line in self.statements if line.autocommit and line.direction is self.direction
+        )
+
+
+async def examine(
+    app: App,
+    located: Located,
+    index: Revisions,
+    *,
+    direction: Direction,
+    target: str,
+    path: list[str],
+    running: bool,
+    start: str | None = None,
+    progress: Progress,
+) -> Examined:
+    """Rehearse *path* on a scratch database and judge it.
+
+    Args:
+        app: the app.
+        located: the database.
+        index: the revisions; it may hold one that is not in the project's folder yet.
+        direction: upgrade or downgrade.
+        target: a concrete target for Alembic.
+        path: the ids that this is expected to run, in order.
+        running: it is about to be run, rather than reviewed.
+        start: revision that the copy is downgraded to first, to review what the database already has.
+        progress: told of each step.
+    """
+    await progress(0, 4, f"Rehearsing {len(path)} revision{'s' if len(path) != 1 else ''} on a scratch database")
+    try:
+        rehearsed, where, same_version = await _rehearse(
+            app, located, index, direction=direction, target=target, start=start
+        )
+    except ScratchUnavailable as error:
+        rehearsed, where, same_version = {}, error.message, False
+    except NotDone as error:
+        if getattr(error, "kind", "") not in ("not_redirectable", "timed_out", "died", "user_code", "connection"):
+            raise
+        rehearsed, where, same_version = {}, error.message, False
+
+    dialect, schema = located.target.dialect, located.target.default_schema
+    revisions = read_path(rehearsed, dialect, schema) if rehearsed else [_unread(index, id_) for id_ in path]
+    await progress(2, 4, "Asking the database about the rows concerned")
+    asked = questions(revisions, running=direction if running else None)
+    facts = await _ask(located, asked)
+    await progress(3, 4, "Judging")
+    findings = review(
+        revisions,
+        facts,
+        dialect=dialect,
+        running=direction if running else None,
+        outside=rehearsed.get("outside", []),
+    )
+    findings = [finding.model_copy(update={"path": _path(index, finding)}) for finding in findings]
+    verdict = decide(
+        findings,
+        revisions,
+        facts,
+        environment=located.environment,
+        environment_reason=located.reason,
+        settings=located.project.settings,
+        action=direction.value,
+        target_is_base=target.endswith("base"),
+        past_merge=direction is Direction.DOWNGRADE and any(len(index.by_id[id_].down_revisions) > 1 for id_ in path),
+        rehearsed=bool(rehearsed),
+    )
+    return Examined(
+        direction=direction,
+        path=tuple(
+            RevisionLine(revision=id_, message=index.by_id[id_].message if id_ in index.by_id else "") for id_ in path
+        ),
+        revisions=tuple(revisions),
+        findings=tuple(findings),
+        verdict=verdict,
+        facts=facts,
+        statements=tuple(_statements(rehearsed, index)),
+        rehearsal=_summary(rehearsed, where, direction),
+        heads_after=tuple(rehearsed.get("heads_after", ())),
+        delta=rehearsed.get("delta", {}),
+        same_version=same_version,
+        modules=rehearsed.get("modules", {}),
+    )
+
+
+async def _rehearse(
+    app: App, located: Located, index: Revisions, *, direction: Direction, target: str, start: str | None
+) -> tuple[dict[str, Any], str, bool]:
+    """The worker's recording, where it was made, and whether that server has the target's version."""
+    skip: list[str] = []
+    earlier: dict[str, Any] = {}
+    async with AsyncExitStack() as stack:
+        scratch = await stack.enter_async_context(copies.copy_of(app, located))
+        while True:
+            if start is not None:
+                await copies.bring(
+                    app,
+                    located.project,
+                    index,
+                    scratch,
+                    direction="downgrade",
+                    target=start,
+                    database=located.target.database,
+                )
+            reply = await app.call(
+                located.project,
+                "rehearse",
+                {
+                    "redirect": scratch.redirect,
+                    "direction": direction.value,
+                    "target": target,
+                    "prove": True,
+                    "converge": direction is Direction.UPGRADE,
+                    "trace": True,
+                    "skip_downgrade": skip,
+                },
+                database=located.target.database,
+                timeout=REHEARSE_SECONDS,
+                revisions=index,
+            )
+            result = reply.result
+            for revision, recorded in earlier.items():
+                if revision in result["revisions"]:
+                    result["revisions"][revision] = _with_downgrade_of(result["revisions"][revision], recorded)
+            tainted = result.get("tainted")
+            if tainted is None or tainted in skip:
+                return result, scratch.where, scratch.same_version
+            # Its downgrade broke the copy: keep what was seen of it, and go on without it on a fresh one.
+            earlier.update(result["revisions"])
+            skip.append(tainted)
+            await scratch.fresh()
+
+
+_DOWNGRADE = ("downgraded", "restored", "not_restored", "downgrade_error", "downgrade_empty", "downgrade", "reupgraded")
+
+
+def _with_downgrade_of(recorded: dict[str, Any], earlier: dict[str, Any]) -> dict[str, Any]:
+    return {**recorded, **{key: earlier[key] for key in (*_DOWNGRADE, "reupgrade_error") if key in earlier}}
+
+
+async def _ask(located: Located, asked: Any) -> Facts:
+    from ..preflight import answer  # noqa: PLC0415 - imports psycopg
+
+    return await answer(located.target, asked, budget=PREFLIGHT_SECONDS)
+
+
+def _unread(index: Revisions, id_: str) -> Revision:
+    known = index.by_id.get(id_)
+    return Revision(revision=id_, path=str(known.path) if known else "", message=known.message if known else "")
+
+
+def _path(index: Revisions, finding: Finding) -> str:
+    known = index.by_id.get(finding.revision)
+    return finding.path or (str(known.path) if known else "")
+
+
+def _statements(rehearsed: dict[str, Any], index: Revisions) -> list[StatementLine]:
+    found = []
+    for revision, recorded in rehearsed.get("revisions", {}).items():
+        known = index.by_id.get(revision)
+        for direction in Direction:
+            for item in (recorded.get(direction.value) or {}).get("statements", []):
+                measured = item.get("measured")
+                found.append(
+                    StatementLine(
+                        revision=revision,
+                        direction=direction,
+                        sql=item["sql"],
+                        path=str(known.path) if known else "",
+                        line=item.get("line") or 0,
+                        operation=item.get("operation"),
+                        autocommit=bool(item.get("autocommit")),
+                        measured=measured is not None,
+                        locks=[
+                            TableLock(mode=LockMode.from_pg_locks(lock["mode"]), table=lock["table"])
+                            for lock in (measured or {}).get("locks", [])
+                        ],
+                        rewrites=(measured or {}).get("rewritten", []),
+                        scans=(measured or {}).get("scanned", []),
+                        dropped=[f"{gone['kind']} {gone['name']}" for gone in (measured or {}).get("dropped", [])],
+                        milliseconds=item.get("milliseconds") or 0.0,
+                    )
+                )
+    return found
+
+
+def _summary(rehearsed: dict[str, Any], where: str, direction: Direction) -> RehearsalSummary:
+    """What became of it, over all revisions: true only if true for each, false if false for one."""
+    if not rehearsed:
+        return RehearsalSummary(status="not_possible", where=where)
+    each = list(rehearsed["revisions"].values())
+
+    def over_all(key: str) -> bool | None:
+        values = [recorded.get(key) for recorded in each]
+        if any(value is False for value in values):
+            return False
+        return True if values and all(value is True for value in values) else None
+
+    upgraded, downgraded = over_all("upgraded"), over_all("downgraded")
+    ran = upgraded if direction is Direction.UPGRADE else downgraded
+    details = [
+        f"{revision}: {line}"
+        for revision, recorded in rehearsed["revisions"].items()
+        for line in [
+            *(f"after the downgrade, {difference}" for difference in recorded.get("not_restored") or []),
+            *(
+                f"{what} failed: {recorded[key]['message']}"
+                for what, key in (
+                    ("upgrade", "upgrade_error"),
+                    ("downgrade", "downgrade_error"),
+                    ("second upgrade", "reupgrade_error"),
+                )
+                if recorded.get(key)
+            ),
+        ]
+    ]
+    details += [f"autogenerate now finds: {item['description']}" for item in rehearsed.get("new_differences") or []]
+    return RehearsalSummary(
+        status="passed" if ran else "failed",
+        where=where,
+        upgraded=upgraded,
+        downgraded=downgraded,
+        restored=over_all("restored"),
+        reupgraded=over_all("reupgraded"),
+        converged=rehearsed.get("converged"),
+        milliseconds=rehearsed.get("milliseconds") or 0.0,
+        details=details,
+    )
+
+
+def with_findings(examined: Examined, findings: list[Finding]) -> Examined:
+    """The same, with other findings."""
+    return replace(examined, findings=tuple(findings))

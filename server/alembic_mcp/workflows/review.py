@@ -1,0 +1,139 @@
+"""Review revisions: what they would do, what is dangerous about it, what the policy says. Nothing changes."""
+
+from __future__ import annotations
+
+from ..errors import Refused
+from ..operations import Direction
+from ..report import Decision, Finding, ReviewReport, Severity
+from ..revisions import Revisions
+from .app import App, Located, Progress, lines, silent
+from .examine import Examined, examine
+from .inspect import problems
+
+__all__ = ["review"]
+
+
+async def review(
+    app: App,
+    *,
+    revisions: str = "pending",
+    project: str | None = None,
+    database: str = "default",
+    progress: Progress = silent,
+) -> ReviewReport:
+    """Rehearse, judge and preflight the *revisions*: ``pending``, an id, ``head``, or a range ``a:b``."""
+    found = app.project(project)
+    index = await app.revisions(found)
+    located = await app.look(found, database, schema=True)
+    path, start = choose(index, located, revisions)
+    if not path:
+        return ReviewReport(
+            status="done",
+            summary=f"Nothing to review: {located.target.name} has every revision.",
+            next_steps=["Call review with revisions=<id> to look at one that was applied."],
+            project=found.name,
+            database=located.report(),
+            decision=Decision.RUN,
+        )
+    examined = await examine(
+        app,
+        located,
+        index,
+        direction=Direction.UPGRADE,
+        target=path[-1] if len(index.heads) == 1 or revisions != "pending" else "heads",
+        path=path,
+        running=False,
+        start=start,
+        progress=progress,
+    )
+    return ReviewReport(
+        status="done",
+        summary=summary(examined, located),
+        next_steps=next_steps(examined),
+        project=found.name,
+        warnings=[*found.warnings, *located.target.warnings, *problems(index)],
+        database=located.report(),
+        decision=examined.verdict.decision,
+        escalations=list(examined.verdict.escalations),
+        findings=list(examined.findings),
+        statements=list(examined.statements),
+        rehearsal=examined.rehearsal,
+        revisions=lines(index, path),
+    )
+
+
+def choose(index: Revisions, located: Located, wanted: str) -> tuple[list[str], str | None]:
+    """The ids to review in order, and what a copy is downgraded to first if the database has them already."""
+    heads = [head for head in located.target.heads if head in index.by_id]
+    unknown = [head for head in located.target.heads if head not in index.by_id]
+    if unknown:
+        raise Refused(
+            f"{located.target.name} has revision {', '.join(unknown)}, which no file here knows, so nothing can be "
+            "rehearsed from its state.",
+            "Fetch the missing revision files (another branch, a newer checkout), then review again.",
+        )
+    pending = [revision.revision for revision in index.pending(heads, index.heads)]
+    if wanted == "pending":
+        return pending, None
+    chosen = [revision.revision for revision in index.range(wanted)]
+    if not chosen:
+        raise Refused(f"The range {wanted!r} holds no revision.", "Call history to see the revisions and their order.")
+    if all(id_ in pending for id_ in chosen):
+        # What comes before them has to run first, and is judged with them: it will run with them.
+        last = chosen[-1]
+        return [id_ for id_ in pending if id_ == last or id_ in index.ancestors([last])], None
+    if any(id_ in pending for id_ in chosen):
+        raise Refused(
+            f"The range {wanted!r} holds revisions that {located.target.name} has and others that it has not.",
+            "Review the two parts by themselves: revisions='pending', and the applied ones by id.",
+        )
+    before = index.by_id[chosen[0]].down_revisions
+    if len(before) > 1:
+        raise Refused(
+            f"{chosen[0]} is a merge revision that is applied already; it can't be reviewed by itself.",
+            "Review the revisions of its branches by id.",
+        )
+    return chosen, before[0] if before else "base"
+
+
+def summary(examined: Examined, located: Located) -> str:
+    """One or two sentences on what was found."""
+    count = len(examined.path)
+    what = f"{count} revision{'s' if count != 1 else ''}" if count != 1 else examined.path[0].revision
+    grave = [f for f in examined.findings if f.severity in (Severity.BLOCKER, Severity.DANGER)]
+    verdict = {
+        Decision.RUN: "may run without asking",
+        Decision.ASK: "runs only after a yes",
+        Decision.REFUSE: "will not run",
+    }[examined.verdict.decision]
+    proof = {
+        "passed": f"rehearsed on {examined.rehearsal.where}",
+        "failed": f"failed in the rehearsal on {examined.rehearsal.where}",
+        "not_possible": f"not rehearsed ({examined.rehearsal.where})",
+        "not_needed": "nothing to rehearse",
+    }[examined.rehearsal.status]
+    text = f"{what} on {located.target.name} ({located.environment}) {verdict}; {proof}."
+    return f"{text} {worst(grave).problem}" if grave else text
+
+
+def worst(findings: list[Finding]) -> Finding:
+    """The gravest finding, the first of several."""
+    return min(findings, key=lambda finding: finding.severity.rank)
+
+
+def next_steps(examined: Examined) -> list[str]:
+    """What to do about the findings, gravest first, and what comes after."""
+    grave = sorted(
+        (f for f in examined.findings if f.severity in (Severity.BLOCKER, Severity.DANGER)),
+        key=lambda finding: finding.severity.rank,
+    )
+    steps = list(dict.fromkeys(f"{finding.rule}: {finding.remedy}" for finding in grave if finding.remedy))
+    steps += [*examined.verdict.refusals]
+    match examined.verdict.decision:
+        case Decision.RUN:
+            steps.append("Call upgrade to apply it.")
+        case Decision.ASK:
+            steps.append("If it is meant so, call upgrade: the person will be asked.")
+        case Decision.REFUSE:
+            steps.append("Change the revision, then review again.")
+    return steps

@@ -1,0 +1,180 @@
+"""Run an allowed change: alone, with a lock time-out and retries, and check afterwards what the database says."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from ..errors import NotDone
+from ..exclusive import exclusive
+from ..report import ChangeReport, Verified
+from ..worker_client import WorkerFailed
+from . import plan
+from .app import App, Progress
+
+if TYPE_CHECKING:
+    from .change import Prepared
+
+__all__ = ["run"]
+
+LOCK_TIMEOUT_MS = 4_000
+ATTEMPTS = 5
+RUN_SECONDS = 6 * 3600.0
+
+
+async def run(app: App, prepared: Prepared, report: ChangeReport, progress: Progress) -> ChangeReport:
+    """Run it and report what became of it; nothing is run if anything changed since it was prepared."""
+    located, request = prepared.located, prepared.request
+    assert prepared.examined is not None  # noqa: S101 - what has nothing to do never comes here
+    what = f"{request.action} to {prepared.target}"
+    started = time.monotonic()
+    with exclusive(located.target.identity, what):
+        again = await app.look(located.project, request.database, schema=True)
+        index = await app.revisions(located.project)
+        if plan.stamp(again, index, prepared.examined.modules) != prepared.stamp:
+            report.status = "refused"
+            report.summary = (
+                "Nothing was changed: the database, a revision file or the project's code changed while this was "
+                f"prepared. {report.summary}"
+            )
+            report.next_steps = ["Call again: it will be rehearsed and judged as it is now."]
+            return report
+        try:
+            result = await _attempt(app, prepared, progress)
+        except WorkerFailed as error:
+            return await _stopped(app, prepared, report, error, started)
+    report.applied = True
+    report.after = list(result["after"])
+    report.milliseconds = (time.monotonic() - started) * 1000
+    report.verified = _verify(prepared, result)
+    report.database = located.report().model_copy(update={"heads": report.after})
+    if report.verified.heads is False:
+        report.status = "failed"
+        report.applied = set(report.after) != set(report.before)
+        report.summary = (
+            f"The run ended without an error, but {located.target.name} is at "
+            f"{', '.join(report.after) or 'base'} and not at {', '.join(prepared.examined.heads_after) or 'base'}: "
+            "env.py swallowed an error, or did not migrate."
+        )
+        report.output = result.get("output")
+        report.next_steps = ["Look at what env.py printed, and at how it handles errors; then call again."]
+        return report
+    count = len(report.revisions)
+    done = f"{count} revision{'s' if count != 1 else ''}"
+    verb = {"upgrade": "Upgraded", "downgrade": "Downgraded", "stamp": "Stamped"}[request.action]
+    report.summary = (
+        f"{verb} {located.target.name} from {', '.join(report.before) or 'base'} to "
+        f"{', '.join(report.after) or 'base'}"
+        + (f" ({done}, {report.milliseconds:.0f} ms)." if request.action != "stamp" else ".")
+    )
+    report.next_steps = []
+    if report.verified.schema_ is False:
+        report.warnings.append(
+            "The schema is not what the rehearsal ended in: " + "; ".join(report.verified.details[:5])
+        )
+        report.next_steps = ["Call check to compare the models with the database."]
+    return report
+
+
+async def _attempt(app: App, prepared: Prepared, progress: Progress) -> dict[str, Any]:
+    """Run it; when a lock was not to be had, wait and try what is left again, as long as that is safe."""
+    located, examined = prepared.located, prepared.examined
+    assert examined is not None  # noqa: S101 - see run()
+    heads = list(located.target.heads)
+    path = [line.revision for line in examined.path]
+    count = len(path)
+
+    async def follow(message: dict[str, Any]) -> None:
+        state = "Running" if message.get("state") == "running" else "Done:"
+        index = message.get("index", 0) + (message.get("state") == "done")
+        await progress(
+            index, message.get("of", count), f"{state} {message.get('revision')} {message.get('message', '')}"
+        )
+
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            reply = await app.call(
+                located.project,
+                "run",
+                {
+                    "direction": prepared.request.action,
+                    "target": prepared.target,
+                    "expect_heads": heads,
+                    "expect_path": path,
+                    "lock_timeout_ms": LOCK_TIMEOUT_MS,
+                    "lock_key": int(plan.digest(located.target.identity)[:15], 16),
+                    "holder": f"alembic-mcp {prepared.request.action} pid {os.getpid()} on {platform.node()}"[:63],
+                },
+                database=prepared.request.database,
+                timeout=RUN_SECONDS,
+                revisions=prepared.index,
+                on_progress=follow,
+            )
+        except WorkerFailed as error:
+            done = error.details.get("done") or []
+            left = [id_ for id_ in path if id_ not in done]
+            if error.kind != "lock_timeout" or attempt == ATTEMPTS or not left or left[0] in examined.autocommits:
+                raise
+            path, heads = left, list(error.details.get("heads", heads))
+            await progress(
+                count - len(left), count, f"{left[0]} waits for a lock; attempt {attempt + 1} of {ATTEMPTS} follows"
+            )
+            await anyio.sleep(0.5 * 2**attempt)
+        else:
+            return {**reply.result, "output": reply.output}
+    raise AssertionError("unreachable: the last attempt returns or raises")
+
+
+def _verify(prepared: Prepared, result: dict[str, Any]) -> Verified:
+    """Heads against the plan; the schema change against the rehearsal's, where their definitions can be compared."""
+    examined = prepared.examined
+    assert examined is not None  # noqa: S101 - see run()
+    heads = set(result["after"]) == set(examined.heads_after)
+    real: dict[str, Any] = result.get("delta") or {}
+    if examined.rehearsal.status != "passed":
+        return Verified(heads=heads, schema=None)
+    if examined.same_version:
+        wrong = [key for key in {*real, *examined.delta} if real.get(key) != examined.delta.get(key)]
+    else:
+        wrong = sorted(set(real) ^ set(examined.delta))
+    return Verified(heads=heads, schema=not wrong, details=sorted(wrong))
+
+
+async def _stopped(
+    app: App, prepared: Prepared, report: ChangeReport, error: WorkerFailed, started: float
+) -> ChangeReport:
+    """The report after a failure: where it stopped, and which state the database is in (it is asked)."""
+    located = prepared.located
+    report.status = "refused" if error.kind in ("locked", "drift") else "failed"
+    report.milliseconds = (time.monotonic() - started) * 1000
+    report.output = error.output or None
+    try:
+        after = (await app.look(located.project, prepared.request.database)).target.heads
+    except NotDone as blind:
+        report.summary = (
+            f"{error.message} What state {located.target.name} is in is not known: it could not be asked "
+            f"({blind.message})."
+        )
+        report.next_steps = ["Call current as soon as the database can be reached, before anything else."]
+        return report
+    report.after = list(after)
+    report.applied = set(report.after) != set(report.before)
+    failed = next((line for line in report.revisions if line.revision not in (error.details.get("done") or [])), None)
+    half = (
+        failed is not None
+        and prepared.examined is not None
+        and failed.revision in prepared.examined.autocommits
+        and error.kind not in ("locked", "drift")
+    )
+    state = (
+        f"{located.target.name} is at {', '.join(report.after) or 'base'}"
+        + (", part of the way" if report.applied else ", as before")
+        + (f"; {failed.revision} commits on its own, so parts of it may be there" if half and failed else "")
+    )
+    report.summary = f"{error.message} {state}."
+    report.next_steps = [*error.next_steps, "Call current to see where it stands, then review what is left."]
+    return report
