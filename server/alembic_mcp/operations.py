@@ -17,6 +17,7 @@ __all__ = [
     "AddColumn",
     "AddConstraint",
     "AlterColumn",
+    "AlterObject",
     "Column",
     "ConstraintKind",
     "CreateIndex",
@@ -302,15 +303,36 @@ class CreateObject(Operation):
 
     kind: str
     name: str
+    table: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class DropObject(Operation):
-    """Anything else that is dropped; ``kind`` as in CreateObject."""
+    """Anything else that is dropped; ``kind`` as in CreateObject; ``table`` where it hangs on one (trigger, policy)."""
 
     kind: str
     name: str
     cascade: bool = False
+    table: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlterObject(Operation):
+    """Any other change of something that is there, or a command on it.
+
+    Attributes:
+        kind: as in CreateObject, or table, index, setting, privileges, transaction.
+        action: SQL's own words in lower case: ``add value``, ``disable trigger``, ``vacuum full``, ``refresh``,
+            ``lock``, ``grant``, ``set``, ``commit``.
+        name: what is changed; ``table`` where it is a table or hangs on one.
+        text: the rest of the action, as it was written.
+    """
+
+    kind: str
+    action: str
+    name: str = ""
+    table: str | None = None
+    text: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -340,9 +362,10 @@ class Update(Operation):
 
 @dataclass(frozen=True, kw_only=True)
 class Insert(Operation):
-    """INSERT, bulk inserts included."""
+    """INSERT, bulk inserts included; ``replaces`` if it may overwrite rows that are there (ON CONFLICT DO UPDATE)."""
 
     table: str
+    replaces: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

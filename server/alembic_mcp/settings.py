@@ -16,13 +16,15 @@ class NamedDatabase:
     Attributes:
         env: variable that env.py reads -> name of the variable that holds the value. Never a value.
         x: ``-x`` arguments for env.py.
-        environment: what the settings say it is.
+        environment: what the project's settings say it is; it may only make things stricter.
+        trusted_environment: what the user's own file says it is; it may also make things looser.
     """
 
     name: str
     environment: Environment | None = None
     env: dict[str, str] = field(default_factory=dict)
     x: tuple[str, ...] = ()
+    trusted_environment: Environment | None = None
 
 
 @dataclass(frozen=True)
@@ -30,8 +32,8 @@ class Settings:
     """The effective settings of a project.
 
     Attributes:
-        config: path of the Alembic configuration file, relative to the project's root; None: discovered.
-        interpreter: path of the project's Python; None: discovered.
+        config: path of the Alembic configuration file, ``#section`` after it if need be; absolute. None: discovered.
+        interpreter: path of the project's Python or of its environment; absolute. None: discovered.
         protected_tables: glob patterns; touching such a table needs a person.
         audit_tables: likewise, for audit trails.
         large_rows: from this many rows on, a change is large.

@@ -166,8 +166,7 @@ async def _prepare(app: App, request: Request, located: Located, index: Revision
     direction = Direction(request.action)
     if direction is Direction.UPGRADE:
         target = index.upgrade_target(request.target, heads)
-        goal = index.heads if target == "heads" else (target,)
-        path = [revision.revision for revision in index.pending(heads, goal)]
+        path = [revision.revision for revision in index.pending(heads, index.ids_of(target))]
     else:
         target = index.downgrade_target(request.target, heads)
         path = [revision.revision for revision in index.downgrade_path(heads, target)]
@@ -189,8 +188,9 @@ async def _prepare(app: App, request: Request, located: Located, index: Revision
 
 def _prepare_stamp(request: Request, located: Located, index: Revisions) -> Prepared:
     """A stamp runs no revision: there is nothing to rehearse, and a person is always asked."""
+    after: tuple[str, ...] = ()
     if request.target == "base":
-        target, after = "base", ()
+        target = "base"
     elif request.target in ("head", "heads"):
         target, after = "heads", index.heads
     else:

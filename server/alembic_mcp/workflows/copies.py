@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal
 
+from ..errors import Failed
 from ..target import Environment
 from .app import REHEARSE_SECONDS, App, Located
 
@@ -33,7 +34,7 @@ async def copy_of(app: App, located: Located) -> AsyncIterator[Scratch]:
 async def at_head(app: App, located: Located, revisions: Revisions) -> AsyncIterator[Scratch]:
     """A scratch copy of the target that was upgraded to all heads."""
     async with copy_of(app, located) as scratch:
-        if set(located.target.heads) != set(revisions.heads):
+        if revisions.pending(located.target.heads):
             await bring(
                 app,
                 located.project,
@@ -52,17 +53,24 @@ async def bring(
     revisions: Revisions,
     scratch: Scratch,
     *,
-    direction: str,
+    direction: Literal["upgrade", "downgrade"],
     target: str,
     database: str,
-) -> dict[str, Any]:
-    """Upgrade or downgrade a scratch database without looking at how; raises WorkerFailed."""
+) -> None:
+    """Upgrade or downgrade a scratch database; raises Failed if a revision does not do that there."""
     reply = await app.call(
         project,
-        "run",
-        {"redirect": scratch.redirect, "direction": direction, "target": target},
+        "rehearse",
+        {"redirect": scratch.redirect, "direction": direction, "target": target, "prove": False},
         database=database,
         timeout=REHEARSE_SECONDS,
         revisions=revisions,
     )
-    return reply.result
+    for revision, recorded in reply.result["revisions"].items():
+        if recorded.get(f"{direction}d") is not True:
+            error = recorded.get(f"{direction}_error") or {}
+            raise Failed(
+                f"The {direction} of {revision} does not work on {scratch.where}: "
+                f"{error.get('message') or 'it was not reached'}",
+                f"Mend {revision}, then call again.",
+            )

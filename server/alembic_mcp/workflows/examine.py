@@ -11,8 +11,9 @@ from ..locks import LockMode
 from ..operations import Direction, Revision
 from ..policy import Verdict, decide
 from ..report import Finding, RehearsalSummary, RevisionLine, StatementLine, TableLock
-from ..review.engine import review
-from ..review.questions import Facts, questions
+from ..review.context import Outside
+from ..review.engine import questions, review
+from ..review.questions import Facts
 from ..review.reading import read_path
 from ..scratch import ScratchUnavailable
 from . import copies
@@ -99,15 +100,18 @@ async def examine(
     dialect, schema = located.target.dialect, located.target.default_schema
     revisions = read_path(rehearsed, dialect, schema) if rehearsed else [_unread(index, id_) for id_ in path]
     await progress(2, 4, "Asking the database about the rows concerned")
-    asked = questions(revisions, running=direction if running else None)
+    asked = questions(revisions, direction if running else None)
     facts = await _ask(located, asked)
     await progress(3, 4, "Judging")
     findings = review(
         revisions,
         facts,
-        dialect=dialect,
-        running=direction if running else None,
-        outside=rehearsed.get("outside", []),
+        dialect,
+        running=direction,
+        outside=[
+            Outside(what=item["what"], revision=item.get("revision") or "", line=item.get("line") or 0)
+            for item in rehearsed.get("outside", [])
+        ],
     )
     findings = [finding.model_copy(update={"path": _path(index, finding)}) for finding in findings]
     verdict = decide(
@@ -117,7 +121,8 @@ async def examine(
         environment=located.environment,
         environment_reason=located.reason,
         settings=located.project.settings,
-        action=direction.value,
+        action="upgrade" if direction is Direction.UPGRADE else "downgrade",
+        dialect=dialect,
         target_is_base=target.endswith("base"),
         past_merge=direction is Direction.DOWNGRADE and any(len(index.by_id[id_].down_revisions) > 1 for id_ in path),
         rehearsed=bool(rehearsed),

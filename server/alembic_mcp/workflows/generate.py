@@ -25,11 +25,10 @@ from . import copies
 from .app import LOOK_SECONDS, App, Located, Progress, silent
 from .change import refuse_unknown
 from .examine import Examined, examine
-from .inspect import models_problem, one_head, problems
+from .inspect import at_head, models_problem, one_head, problems, shown
 from .review import next_steps
 
 if TYPE_CHECKING:
-    from ..project import Project
     from ..revisions import Revisions
 
 __all__ = ["generate", "merge_heads"]
@@ -175,7 +174,7 @@ async def _render(
         warnings.extend(reply.result.get("warnings", []))
         return reply.result
 
-    if args["kind"] == "empty" or set(located.target.heads) == set(index.heads):
+    if args["kind"] == "empty" or at_head(located, index):
         return await render({})
     warnings.append("The database is not at head: the models were compared with a copy that was upgraded to head.")
     async with copies.at_head(app, located, index) as copy:
@@ -203,7 +202,7 @@ async def _prove_and_write(
         _place(places)
     files = [
         File(
-            path=_shown(located.project, final),
+            path=shown(located.project, final),
             revision=item["revision"],
             down_revision=list(item["down_revisions"]),
             message=item["message"],
@@ -346,8 +345,3 @@ def _message(message: str) -> str:
             "Say in a few words what the revision does; details belong into the file.",
         )
     return clean
-
-
-def _shown(project: Project, path: Path) -> str:
-    """The path as the developer knows it: relative to the project where it lies inside."""
-    return str(path.relative_to(project.root)) if path.is_relative_to(project.root) else str(path)

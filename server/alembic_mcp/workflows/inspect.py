@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ..errors import Refused
-from ..report import CheckReport, CurrentReport, Difference, HistoryReport
-from ..revisions import graph, page
+from ..project import Project
+from ..report import CheckReport, CurrentReport, Difference, HistoryReport, RevisionNode
+from ..revisions import Revisions, ScriptRevision
 from . import copies
-from .app import LOOK_SECONDS, App, lines
+from .app import LOOK_SECONDS, App, Located, lines
 
 __all__ = ["check", "current", "history"]
+
+LARGEST_PAGE = 1000
 
 
 async def current(app: App, *, project: str | None = None, database: str = "default") -> CurrentReport:
@@ -18,9 +23,8 @@ async def current(app: App, *, project: str | None = None, database: str = "defa
     located = await app.look(found, database)
     heads = list(located.target.heads)
     unknown = [head for head in heads if head not in revisions.by_id]
-    known = [head for head in heads if head in revisions.by_id]
-    pending = revisions.pending(known, revisions.heads) if not unknown else []
-    at_head = not unknown and not pending and set(heads) == set(revisions.heads)
+    pending = revisions.pending(heads) if not unknown else []
+    there = not unknown and not pending
     name = located.target.name
     steps = []
     if unknown:
@@ -29,7 +33,7 @@ async def current(app: App, *, project: str | None = None, database: str = "defa
             "Fetch the missing revision files (another branch, a newer checkout): the database was upgraded with them.",
             "Do not stamp over it before you know what that revision changed.",
         ]
-    elif at_head:
+    elif there:
         summary = f"{name} is at head ({', '.join(heads) or 'no revisions yet'})."
     else:
         at = ", ".join(heads) or "base (no revision applied)"
@@ -46,7 +50,7 @@ async def current(app: App, *, project: str | None = None, database: str = "defa
         database=located.report(),
         heads=heads,
         script_heads=list(revisions.heads),
-        at_head=at_head,
+        at_head=there,
         pending=lines(revisions, [revision.revision for revision in pending]),
         unknown=unknown,
     )
@@ -63,7 +67,11 @@ async def history(
     """The revision graph, newest first, *limit* revisions a page; no database is needed."""
     found = app.project(project)
     revisions = await app.revisions(found)
-    nodes, total, following = page(revisions, range=range, limit=limit, cursor=cursor)
+    if limit < 1:
+        raise Refused("limit must be at least 1.", "Leave it out for 50 revisions a page.")
+    selected = revisions.range(range or "")[::-1]
+    shown, following = revisions.page(selected, min(limit, LARGEST_PAGE), cursor)
+    total = len(selected)
     several = len(revisions.heads) > 1
     summary = f"{total} revision{'s' if total != 1 else ''}"
     summary += f", {len(revisions.heads)} heads: {', '.join(revisions.heads)}." if several else "."
@@ -78,14 +86,34 @@ async def history(
         next_steps=steps,
         project=found.name,
         warnings=list(found.warnings),
-        revisions=nodes,
+        revisions=[_node(revisions, script, found) for script in shown],
         heads=list(revisions.heads),
         bases=list(revisions.bases),
-        graph=graph(revisions, [node.revision for node in nodes]),
+        graph=revisions.graph(shown),
         total=total,
         next_cursor=following,
         problems=problems(revisions),
     )
+
+
+def _node(revisions: Revisions, script: ScriptRevision, project: Project) -> RevisionNode:
+    return RevisionNode(
+        revision=script.revision,
+        down_revisions=list(script.down_revisions),
+        message=script.message,
+        branch_labels=list(script.branch_labels),
+        depends_on=list(script.depends_on),
+        is_head=script.revision in revisions.heads,
+        is_merge=len(script.down_revisions) > 1,
+        is_branch_point=script.revision in revisions.branch_points,
+        path=shown(project, script.path),
+        date=script.date,
+    )
+
+
+def shown(project: Project, path: Path) -> str:
+    """The path as the developer knows it: relative to the project where it lies inside."""
+    return str(path.relative_to(project.root)) if path.is_relative_to(project.root) else str(path)
 
 
 async def check(app: App, *, project: str | None = None, database: str = "default") -> CheckReport:
@@ -94,7 +122,7 @@ async def check(app: App, *, project: str | None = None, database: str = "defaul
     revisions = await app.revisions(found)
     located = await app.look(found, database, schema=True)
     warnings = [*found.warnings, *located.target.warnings]
-    if set(located.target.heads) == set(revisions.heads):
+    if at_head(located, revisions):
         reply = await app.call(found, "compare", {}, database=database, timeout=LOOK_SECONDS, revisions=revisions)
     else:
         warnings.append("The database is not at head: the models were compared with a copy that was upgraded to head.")
@@ -131,6 +159,12 @@ async def check(app: App, *, project: str | None = None, database: str = "defaul
     )
 
 
+def at_head(located: Located, revisions: Revisions) -> bool:
+    """True if the database has every revision and none that is unknown."""
+    heads = located.target.heads
+    return all(head in revisions.by_id for head in heads) and not revisions.pending(heads)
+
+
 def models_problem(compared: dict[str, object]) -> str | None:
     """Why autogenerate would see nothing or drop everything, or None. *compared*: a ``compare`` or ``render`` reply.
 
@@ -158,9 +192,9 @@ def models_problem(compared: dict[str, object]) -> str | None:
     return None
 
 
-def problems(revisions: object) -> list[str]:
+def problems(revisions: Revisions) -> list[str]:
     """What is wrong with the revision files, one line each."""
-    return [str(problem) for problem in getattr(revisions, "problems", ())]
+    return [str(problem) for problem in revisions.problems]
 
 
 def one_head(heads: tuple[str, ...]) -> None:

@@ -72,10 +72,10 @@ def choose(index: Revisions, located: Located, wanted: str) -> tuple[list[str], 
             "rehearsed from its state.",
             "Fetch the missing revision files (another branch, a newer checkout), then review again.",
         )
-    pending = [revision.revision for revision in index.pending(heads, index.heads)]
+    pending = [revision.revision for revision in index.pending(heads)]
     if wanted == "pending":
         return pending, None
-    chosen = [revision.revision for revision in index.range(wanted)]
+    chosen = [revision.revision for revision in index.range(wanted, heads)]
     if not chosen:
         raise Refused(f"The range {wanted!r} holds no revision.", "Call history to see the revisions and their order.")
     if all(id_ in pending for id_ in chosen):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from ..errors import NotDone
-from ..exclusive import exclusive
+from ..exclusive import hold
 from ..report import ChangeReport, Verified
 from ..worker_client import WorkerFailed
 from . import plan
@@ -32,7 +32,7 @@ async def run(app: App, prepared: Prepared, report: ChangeReport, progress: Prog
     assert prepared.examined is not None  # noqa: S101 - what has nothing to do never comes here
     what = f"{request.action} to {prepared.target}"
     started = time.monotonic()
-    with exclusive(located.target.identity, what):
+    with hold(located.target.identity, what):
         again = await app.look(located.project, request.database, schema=True)
         index = await app.revisions(located.project)
         if plan.stamp(again, index, prepared.examined.modules) != prepared.stamp:

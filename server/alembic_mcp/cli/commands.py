@@ -1,0 +1,321 @@
+"""The commands: the same workflows as the tools, for a person at a terminal and for scripts."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, TypeVar
+
+import typer
+
+from .. import __version__
+from ..logs import log_to_stderr
+from ..report import (
+    ChangeReport,
+    CheckReport,
+    CurrentReport,
+    GenerateReport,
+    HistoryReport,
+    MergeReport,
+    Report,
+    ReviewReport,
+)
+from ..tools.errors import failure
+from .exits import EXIT_CODES, INTERRUPTED, exit_code
+from .terminal import Progress, can_ask, confirm, show
+
+if TYPE_CHECKING:
+    from ..workflows.app import App
+
+__all__ = ["commands"]
+
+R = TypeVar("R", bound=Report)
+Work = Callable[["App", str | None, Progress], Awaitable[R]]
+
+commands = typer.Typer(
+    help="The migration engineer a coding agent calls, at your own command.",
+    epilog=EXIT_CODES,
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+ProjectOption = Annotated[
+    str | None,
+    typer.Option("--project", metavar="PATH", help="Project folder or ini file, or its name; here if left out."),
+]
+DatabaseOption = Annotated[str, typer.Option("--database", metavar="NAME", help="A database that the settings name.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")]
+PythonOption = Annotated[
+    Path | None, typer.Option("--python", metavar="PATH", exists=True, help="The project's interpreter.")
+]
+DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; change nothing.")]
+MessageOption = Annotated[str, typer.Option("--message", "-m", help="What the revision does, in a few words.")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"alembic-mcp {__version__}")
+        raise typer.Exit
+
+
+@commands.callback()
+def _main(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    pass
+
+
+@commands.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def serve(context: typer.Context) -> None:
+    """Serve MCP over stdio or HTTP; serve --help lists its options."""
+    from ..serve import main as serve_
+
+    raise typer.Exit(serve_(context.args))
+
+
+@commands.command()
+def current(
+    *,
+    project: ProjectOption = None,
+    database: DatabaseOption = "default",
+    python: PythonOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Show where the database stands."""
+    from ..workflows import inspect
+
+    async def work(app: App, name: str | None, _: Progress) -> CurrentReport:
+        return await inspect.current(app, project=name, database=database)
+
+    _run(CurrentReport, work, project, python, as_json=json)
+
+
+@commands.command()
+def history(
+    *,
+    range: Annotated[str | None, typer.Option("--range", help="'a:b', or one revision.")] = None,  # noqa: A002
+    limit: Annotated[int, typer.Option(min=1, help="Revisions per page.")] = 50,
+    cursor: Annotated[str | None, typer.Option(help="Where the page before ended.")] = None,
+    project: ProjectOption = None,
+    python: PythonOption = None,
+    json: JsonOption = False,
+) -> None:
+    """List the revisions, newest first."""
+    from ..workflows import inspect
+
+    async def work(app: App, name: str | None, _: Progress) -> HistoryReport:
+        return await inspect.history(app, project=name, range=range, limit=limit, cursor=cursor)
+
+    _run(HistoryReport, work, project, python, as_json=json)
+
+
+@commands.command()
+def review(
+    revisions: Annotated[str, typer.Argument(help="'pending', 'head', a revision, or a range 'a:b'.")] = "pending",
+    *,
+    project: ProjectOption = None,
+    database: DatabaseOption = "default",
+    python: PythonOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Rehearse and judge revisions; nothing changes."""
+    from ..workflows import review as workflow
+
+    async def work(app: App, name: str | None, progress: Progress) -> ReviewReport:
+        return await workflow.review(app, revisions=revisions, project=name, database=database, progress=progress)
+
+    _run(ReviewReport, work, project, python, as_json=json)
+
+
+@commands.command()
+def check(
+    *,
+    project: ProjectOption = None,
+    database: DatabaseOption = "default",
+    python: PythonOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Compare the models with the database."""
+    from ..workflows import inspect
+
+    async def work(app: App, name: str | None, _: Progress) -> CheckReport:
+        return await inspect.check(app, project=name, database=database)
+
+    _run(CheckReport, work, project, python, as_json=json)
+
+
+@commands.command()
+def generate(
+    *,
+    message: MessageOption,
+    empty: Annotated[bool, typer.Option("--empty", help="An empty revision, to be written by hand.")] = False,
+    project: ProjectOption = None,
+    database: DatabaseOption = "default",
+    python: PythonOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a revision from the models, and prove it."""
+    from ..workflows import generate as workflow
+
+    async def work(app: App, name: str | None, progress: Progress) -> GenerateReport:
+        return await workflow.generate(
+            app,
+            message=message,
+            kind="empty" if empty else "auto",
+            project=name,
+            database=database,
+            progress=progress,
+        )
+
+    _run(GenerateReport, work, project, python, as_json=json)
+
+
+@commands.command()
+def merge_heads(
+    heads: Annotated[list[str] | None, typer.Argument(help="The heads to join; all of them if left out.")] = None,
+    *,
+    message: Annotated[str | None, typer.Option("--message", "-m", help="Message of the merge revision.")] = None,
+    project: ProjectOption = None,
+    database: DatabaseOption = "default",
+    python: PythonOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Join several heads by a merge revision."""
+    from ..workflows import generate as workflow
+
+    async def work(app: App, name: str | None, progress: Progress) -> MergeReport:
+        return await workflow.merge_heads(
+            app, heads=tuple(heads or ()), message=message, project=name, database=database, progress=progress
+        )
+
+    _run(MergeReport, work, project, python, as_json=json)
+
+
+@commands.command()
+def upgrade(
+    target: Annotated[str, typer.Argument(help="'head', a revision, 'branch@head' or '+N'.")] = "head",
+    *,
+    dry_run: DryRunOption = False,
+    project: ProjectOption = None,
+    database: DatabaseOption = "default",
+    python: PythonOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Upgrade the database; may ask for a yes.
+
+    Where the policy wants a yes, it is asked for at the terminal; without a terminal nothing is changed.
+    """
+    _change("upgrade", target, project, database, python, dry_run=dry_run, as_json=json)
+
+
+@commands.command(context_settings={"ignore_unknown_options": True})  # so that -1 is a target and no option
+def downgrade(
+    target: Annotated[str, typer.Argument(help="'-1', a revision, 'base' or 'branch@-1'.")],
+    *,
+    dry_run: DryRunOption = False,
+    project: ProjectOption = None,
+    database: DatabaseOption = "default",
+    python: PythonOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Downgrade the database; may ask for a yes.
+
+    Where the policy wants a yes, it is asked for at the terminal; without a terminal nothing is changed.
+    """
+    _change("downgrade", target, project, database, python, dry_run=dry_run, as_json=json)
+
+
+@commands.command()
+def stamp(
+    target: Annotated[str, typer.Argument(help="A revision, 'head' or 'base'.")],
+    *,
+    dry_run: DryRunOption = False,
+    project: ProjectOption = None,
+    database: DatabaseOption = "default",
+    python: PythonOption = None,
+    json: JsonOption = False,
+) -> None:
+    """Write a revision into the version table only."""
+    _change("stamp", target, project, database, python, dry_run=dry_run, as_json=json)
+
+
+@commands.command()
+def demo(
+    *,
+    no_input: Annotated[bool, typer.Option("--no-input", help="Ask nothing, as if there were no terminal.")] = False,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep the demo's project afterwards.")] = False,
+) -> None:
+    """Play the main job on a small project of its own."""
+    from .. import demo as story
+
+    raise typer.Exit(story.run(no_input=no_input, keep=keep))
+
+
+def _change(
+    action: Literal["upgrade", "downgrade", "stamp"],
+    target: str,
+    project: str | None,
+    database: str,
+    python: Path | None,
+    *,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    from ..workflows import change
+
+    async def work(app: App, name: str | None, progress: Progress) -> ChangeReport:
+        request = change.Request(action=action, target=target, database=database, project=name, dry_run=dry_run)
+        question = None if dry_run else await change.question(app, request, progress)
+        if question is None:
+            answer = change.Answer("not_asked")
+        elif not can_ask():
+            answer = change.Answer("unavailable", question.plan_id)
+        else:
+            preview = await change.change(app, replace(request, dry_run=True), change.Answer("not_asked"), progress)
+            progress.hide()
+            answer = change.Answer(await confirm(question.text, preview), question.plan_id)
+        return await change.change(app, request, answer, progress)
+
+    _run(ChangeReport, work, project, python, as_json=as_json)
+
+
+def _run(report_type: type[R], work: Work[R], project: str | None, python: Path | None, *, as_json: bool) -> None:
+    """Do *work*, print its report, and end with its exit code."""
+    log_to_stderr()
+    start, name = _place(project)
+    try:
+        report = asyncio.run(_work(report_type, work, start, name, python))
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        typer.echo("Interrupted. Run alembic-mcp current to see where the database stands.", err=True)
+        raise typer.Exit(INTERRUPTED) from None
+    show(report, as_json=as_json)
+    raise typer.Exit(exit_code(report))
+
+
+async def _work(report_type: type[R], work: Work[R], start: Path, name: str | None, python: Path | None) -> R:
+    from ..workflows.app import App
+
+    task = asyncio.current_task()
+    if task is not None:
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+    async with App.open(start, interpreter=python) as app, Progress() as progress:
+        try:
+            return await work(app, name, progress)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is reported; the unexpected is logged too
+            return failure(error, report_type)
+
+
+def _place(project: str | None) -> tuple[Path, str | None]:
+    """Where to look for projects, and the name of the one that is meant: *project* is a path, or else a name."""
+    if project is None:
+        return Path.cwd(), None
+    path = Path(project).expanduser()
+    return (path.absolute(), None) if path.exists() else (Path.cwd(), project)

@@ -1,0 +1,168 @@
+"""Reads SELECT, INSERT, UPDATE, DELETE, MERGE and COPY, with whatever hides inside them."""
+
+from __future__ import annotations
+
+import sqlglot
+from sqlglot import exp
+from sqlglot.errors import SqlglotError
+
+from ..operations import AlterObject, CreateTable, Delete, Harmless, Insert, Operation, Unrecognised, Update
+from .builtins import NOT_CALLS, READS, SEQUENCE
+from .words import Naming, Unreadable, Words
+
+__all__ = ["read"]
+
+_READABLE = (exp.Query, exp.Insert, exp.Update, exp.Delete, exp.Merge, exp.Values)
+
+
+def read(words: Words) -> list[Operation]:  # noqa: C901 - one branch for each kind of node
+    """Read one statement of data manipulation, as all that it writes; a pure read is one Harmless.
+
+    Raises Unreadable if it can't be parsed completely.
+    """
+    naming = words.naming
+    statement = _parse(words.rest, naming)
+    found: list[Operation] = []
+    for node in statement.walk(bfs=False):
+        if isinstance(node.parent, exp.When):
+            continue  # part of a MERGE, which is read as a whole
+        if isinstance(node, exp.Delete):
+            found.extend(_delete(node, naming))
+        elif isinstance(node, exp.Update):
+            found.append(_update(node, naming))
+        elif isinstance(node, exp.Insert):
+            found.append(_insert(node, naming))
+        elif isinstance(node, exp.Merge):
+            found.extend(_merge(node, naming))
+        elif isinstance(node, exp.Into):
+            found.append(_into(node, naming))
+        elif isinstance(node, exp.Command):
+            raise Unreadable("sqlglot does not understand a part of it")
+    calls = _calls(words, statement)
+    if calls - READS - SEQUENCE:
+        found.append(Unrecognised(sql=words.text, from_sql=True))
+    elif not found and calls & {"nextval", "setval"}:
+        found.append(AlterObject(kind="sequence", action="set", text=words.text, from_sql=True))
+    elif "set_config" in calls:
+        found.append(AlterObject(kind="setting", action="set", text=words.text, from_sql=True))
+    return found or [Harmless(what="read", from_sql=True)]
+
+
+def _parse(text: str, naming: Naming) -> exp.Expr:
+    try:
+        statements = [statement for statement in sqlglot.parse(text, read=naming.sqlglot) if statement is not None]
+    except (SqlglotError, RecursionError, ValueError) as error:
+        raise Unreadable(str(error)) from error
+    if len(statements) != 1 or not isinstance(statements[0], _READABLE):
+        raise Unreadable("not a statement that reads or writes rows")
+    return statements[0]
+
+
+def _table(node: exp.Expr | None, naming: Naming) -> str:
+    """The table that a statement writes to. Raises Unreadable if it is not a plain table."""
+    while isinstance(node, (exp.Schema, exp.Alias)):
+        node = node.this
+    if not isinstance(node, exp.Table) or not isinstance(node.this, exp.Identifier):
+        raise Unreadable("it writes to something that is not a table by name")
+    parts = [
+        naming.part(part.name, quoted=bool(part.args.get("quoted")))
+        for part in node.parts
+        if isinstance(part, exp.Identifier)
+    ]
+    return naming.join(parts)
+
+
+def _where(node: exp.Expr, naming: Naming) -> str | None:
+    where = node.args.get("where")
+    if where is None or _always(where.this):
+        return None
+    text: str = where.this.sql(dialect=naming.sqlglot)
+    return text
+
+
+def _always(condition: exp.Expr) -> bool:
+    """True for TRUE, 1 = 1 and the like: a condition that is none."""
+    condition = condition.unnest()
+    if isinstance(condition, exp.Boolean):
+        return bool(condition.this)
+    if isinstance(condition, exp.Literal):
+        return condition.name not in ("0", "")
+    if isinstance(condition, exp.Or):
+        return _always(condition.left) or _always(condition.right)
+    if isinstance(condition, exp.And):
+        return _always(condition.left) and _always(condition.right)
+    return (
+        isinstance(condition, exp.EQ) and isinstance(condition.left, exp.Literal) and condition.left == condition.right
+    )
+
+
+def _delete(node: exp.Delete, naming: Naming) -> list[Operation]:
+    where = _where(node, naming)
+    targets = node.args.get("tables") or [node.this]
+    return [Delete(table=_table(target, naming), where=where, from_sql=True) for target in targets]
+
+
+def _update(node: exp.Update, naming: Naming) -> Update:
+    target = node.this
+    if isinstance(target, exp.Table) and target.args.get("joins"):
+        raise Unreadable("UPDATE of a join")
+    columns = tuple(
+        assignment.this.name for assignment in node.expressions if isinstance(assignment, exp.EQ)
+    )  # fmt: skip
+    return Update(table=_table(target, naming), columns=columns, where=_where(node, naming), from_sql=True)
+
+
+def _insert(node: exp.Insert, naming: Naming) -> Insert:
+    conflict = node.args.get("conflict")
+    replaces = bool(
+        (conflict is not None and conflict.expressions)
+        or node.args.get("overwrite")
+        or str(node.args.get("alternative") or "").upper() == "REPLACE"
+    )
+    return Insert(table=_table(node.this, naming), replaces=replaces, from_sql=True)
+
+
+def _merge(node: exp.Merge, naming: Naming) -> list[Operation]:
+    table = _table(node.this, naming)
+    where: str = node.args["on"].sql(dialect=naming.sqlglot)
+    found: list[Operation] = []
+    for when in node.args["whens"].expressions:
+        then = when.args.get("then")
+        if isinstance(then, exp.Insert):
+            found.append(Insert(table=table, from_sql=True))
+        elif isinstance(then, exp.Update):
+            names = tuple(assignment.this.name for assignment in then.expressions if isinstance(assignment, exp.EQ))
+            found.append(Update(table=table, columns=names, where=where, from_sql=True))
+        elif isinstance(then, exp.Var) and then.name.upper() == "DELETE":
+            found.append(Delete(table=table, where=where, from_sql=True))
+        elif not (isinstance(then, exp.Var) and then.name.upper() == "DO NOTHING"):
+            raise Unreadable("MERGE with an action that is not known")
+    return found
+
+
+def _into(node: exp.Into, naming: Naming) -> Operation:
+    if node.args.get("bulk_collect") or not isinstance(node.this, exp.Table):
+        raise Unreadable("SELECT INTO something that is not a table")
+    return CreateTable(table=_table(node.this, naming), from_sql=True)
+
+
+def _calls(words: Words, statement: exp.Expr) -> set[str]:
+    """Names that are called, in lower case, with the schema unless it is pg_catalog.
+
+    They are taken from the words: a class of sqlglot's may stand for a function that some other database has, and
+    that somebody defined here.
+    """
+    known = {alias.name.lower() for alias in statement.find_all(exp.TableAlias)}
+    known |= {table.name.lower() for table in statement.find_all(exp.Table) if isinstance(table.this, exp.Identifier)}
+    found = set()
+    for index, word in enumerate(words.words[:-1]):
+        name = word.text.lower()
+        if word.literal or words.words[index + 1].upper != "(" or not (name[:1].isalpha() or name[:1] in '_"'):
+            continue
+        if name in known or (not word.quoted and name in NOT_CALLS):
+            continue
+        if index > 1 and words.words[index - 1].upper == ".":
+            schema = words.words[index - 2].text.lower()
+            name = name if schema == "pg_catalog" else f"{schema}.{name}"
+        found.add(name if not name.startswith("st_") else "now")  # PostGIS
+    return found

@@ -1,0 +1,159 @@
+"""Runs every rule over a path of revisions, in both directions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from ..operations import Direction, Harmless, Operation, Revision
+from ..report import Finding
+from .context import Context, Outside, Path
+from .names import Names
+from .questions import Facts, Question, RowCount
+from .rule import Evidence, Found, Rule, each
+from .rules import RULES
+
+__all__ = ["contexts", "questions", "review"]
+
+
+def review(
+    revisions: Sequence[Revision],
+    facts: Facts,
+    dialect: str,
+    *,
+    running: Direction = Direction.UPGRADE,
+    heads: Sequence[str] = (),
+    labelled_heads: Sequence[str] = (),
+    outside: Iterable[Outside] = (),
+    rules: Sequence[Rule] = RULES,
+) -> list[Finding]:
+    """Judge *revisions* (in the order in which they would run) against *facts*, worst finding first in each line.
+
+    The direction *running* is judged as what happens to the real data now; the other one as what would happen on
+    the day when somebody needs it. Sorted by place in the path, direction, line and severity; nothing twice.
+    """
+    path = Path(tuple(revisions), facts, dialect, running, tuple(heads), tuple(labelled_heads), tuple(outside))
+    found: dict[tuple[object, ...], Finding] = {}
+    for one in _findings(path, rules):
+        found.setdefault((one.rule, one.revision, one.direction, one.line, one.table, one.problem), one)
+    order = {revision.revision: index for index, revision in enumerate(revisions)}
+    return sorted(
+        found.values(),
+        key=lambda one: (
+            order.get(one.revision, len(order)),
+            one.direction is not running,
+            one.line,
+            one.severity.rank,
+            one.rule,
+        ),
+    )
+
+
+def questions(
+    revisions: Sequence[Revision], running: Direction | None = None, *, rules: Sequence[Rule] = RULES
+) -> set[Question]:
+    """What the live data must be asked to judge *revisions*, under the names that tables have there.
+
+    That is the rows of every table of the real database that an operation touches, and whatever the rules ask for.
+    Without *running*, or with an upgrade, the tables of the downgrade are asked for too.
+    """
+    path = Path(tuple(revisions), running=running or Direction.UPGRADE)
+    asked: set[Question] = set()
+    for op, context in contexts(path):
+        if not context.running and running is Direction.DOWNGRADE:
+            continue
+        if not isinstance(op, Harmless):
+            tables = {*op.tables, *_others(op)}
+            asked |= {RowCount(old) for old in map(context.names.table, tables) if old is not None}
+        for rule in rules:
+            if context.direction in rule.directions:
+                asked.update(rule.asks(op, context))
+    return asked
+
+
+def _others(op: Operation) -> Iterable[str]:
+    references = getattr(op, "references", None)
+    writes: tuple[str, ...] = getattr(op, "writes", ())
+    return (*writes, references) if references else writes
+
+
+def contexts(path: Path) -> Iterator[tuple[Operation, Context]]:
+    """Every operation of a path with its context: revision by revision, the running direction first."""
+    for revision, direction, names in _steps(path):
+        operations = revision.operations(direction)
+        for index, op in enumerate(operations):
+            yield (
+                op,
+                Context(path, revision, direction, names, prior=operations[:index], later=operations[index + 1 :]),
+            )
+            names.walk(op)
+
+
+def _steps(path: Path) -> Iterator[tuple[Revision, Direction, Names]]:
+    """Each direction of each revision, with the names right before it; whoever gets them may walk on with them."""
+    other = Direction.DOWNGRADE if path.running is Direction.UPGRADE else Direction.UPGRADE
+    names = Names.before(path.revisions[0]) if path.revisions else Names()
+    for revision in path.revisions:
+        yield revision, path.running, names.copy()
+        for op in revision.operations(path.running):
+            names.walk(op)
+        yield revision, other, names.copy()
+
+
+def _findings(path: Path, rules: Sequence[Rule]) -> Iterator[Finding]:
+    for op, context in contexts(path):
+        for rule in rules:
+            if rule.check is not None and context.direction in rule.directions:
+                yield from (_finding(rule, found, context, op) for found in each(rule.check(op, context)))
+    for context in _whole(path):
+        for rule in rules:
+            if rule.check_revision is not None and context.direction in rule.directions:
+                yield from (_finding(rule, found, context, None) for found in each(rule.check_revision(context)))
+    for rule in rules:
+        if rule.check_path is not None:
+            yield from (_of_path(rule, found, path) for found in each(rule.check_path(path)))
+
+
+def _whole(path: Path) -> Iterator[Context]:
+    """Each direction of each revision, before its first operation."""
+    for revision, direction, names in _steps(path):
+        yield Context(path, revision, direction, names, later=revision.operations(direction))
+
+
+def _finding(rule: Rule, found: Found, context: Context, op: Operation | None) -> Finding:
+    return Finding(
+        rule=rule.name,
+        severity=found.severity or rule.severity,
+        revision=context.revision.revision,
+        direction=context.direction,
+        path=context.revision.path,
+        line=found.line or (op.line if op is not None else 0),
+        table=found.table or (op.tables[0] if op is not None and op.tables else None),
+        problem=found.problem,
+        remedy=found.remedy or rule.remedy,
+        evidence={**_evidence(rule, op, context), **found.evidence},
+    )
+
+
+def _evidence(rule: Rule, op: Operation | None, context: Context) -> Evidence:
+    if op is None:
+        return {"measured": context.rehearsed is not None}
+    evidence: Evidence = {"measured": any(statement.measured is not None for statement in op.statements)}
+    if rule.lock_mode is not None:
+        evidence["lock_mode"] = rule.lock_mode.value
+    return evidence
+
+
+def _of_path(rule: Rule, found: Found, path: Path) -> Finding:
+    revision = next((one for one in path.revisions if one.revision == found.revision), None)
+    return Finding(
+        rule=rule.name,
+        severity=found.severity or rule.severity,
+        revision=found.revision or "",
+        direction=found.direction or path.running,
+        path=revision.path if revision is not None else "",
+        line=found.line,
+        table=found.table,
+        problem=found.problem,
+        remedy=found.remedy or rule.remedy,
+        evidence={"measured": bool(path.outside), **found.evidence},
+    )

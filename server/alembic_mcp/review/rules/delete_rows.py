@@ -1,0 +1,43 @@
+"""DELETE destroys rows that no downgrade brings back; without a condition it destroys them all.
+
+In the downgrade of a revision whose upgrade inserts into the same table it is the plain inverse, and only mentioned.
+"""
+
+from __future__ import annotations
+
+from ...operations import Delete, Insert, Operation
+from ...report import Severity
+from ..context import Context
+from ..counts import rows_of
+from ..rule import Found, rule
+
+
+@rule(severity=Severity.DANGER, remedy="Keep a copy of the rows, and delete them in batches in a later revision.")
+def delete_rows(op: Operation, context: Context) -> Found | None:
+    """Judge DELETE in both directions."""
+    if not isinstance(op, Delete) or context.is_new(op.table):
+        return None
+    rows = rows_of(op.table, context)
+    if rows.none:
+        return None
+    remedy = f"Keep a copy of the rows of {op.table} that go, for instance in a table of their own."
+    if not context.running and any(isinstance(other, Insert) and other.table == op.table for other in context.other):
+        return Found(
+            f"Deletes rows of {op.table}, as its upgrade inserts some.",
+            severity=Severity.INFO,
+            remedy=f"See that the condition meets only the rows that the upgrade put into {op.table}.",
+        )
+    if op.where is None:
+        return Found(
+            f"Deletes every row of {op.table}: {rows.text}.",
+            remedy=f"Add a condition. {remedy}",
+            severity=Severity.DANGER if context.running else Severity.WARNING,
+            evidence={**rows.evidence, "condition": None},
+        )
+    return Found(
+        f"Deletes the rows of {op.table} where {op.where} (the table has {rows.text}).",
+        remedy=remedy,
+        severity=Severity.WARNING,
+        evidence={**{f"table_{key}" if key == "rows" else key: value for key, value in rows.evidence.items()},
+                  "condition": op.where},
+    )  # fmt: skip

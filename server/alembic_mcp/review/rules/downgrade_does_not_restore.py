@@ -1,0 +1,34 @@
+"""After upgrade and downgrade the schema is not what it was before: the downgrade forgets or changes something.
+
+Measured on the scratch database, by comparing the whole schema.
+"""
+
+from __future__ import annotations
+
+from ...operations import Direction
+from ...report import Severity
+from ..context import Context
+from ..rule import Found, revision_rule
+
+_SHOWN = 5
+
+
+@revision_rule(
+    severity=Severity.WARNING,
+    directions=frozenset({Direction.DOWNGRADE}),
+    remedy="Make downgrade() undo each step of upgrade(), in the opposite order.",
+)
+def downgrade_does_not_restore(context: Context) -> Found | None:
+    """Judge the comparison of the schemas; a downgrade that does nothing is irreversible-downgrade's."""
+    rehearsed = context.rehearsed
+    if rehearsed is None or rehearsed.restored is not False or rehearsed.downgraded is not True:
+        return None
+    if rehearsed.downgrade_missing or rehearsed.downgrade_empty:
+        return None
+    shown = "; ".join(rehearsed.not_restored[:_SHOWN])
+    more = len(rehearsed.not_restored) - _SHOWN
+    return Found(
+        f"After upgrade and downgrade the schema is not what it was: {shown or 'it differs'}"
+        f"{f'; and {more} more' if more > 0 else ''}.",
+        evidence={"differences": list(rehearsed.not_restored)},
+    )

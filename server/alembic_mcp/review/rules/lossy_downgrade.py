@@ -1,0 +1,106 @@
+"""A downgrade loses what was written since: it drops tables and columns, or brings them back without their values.
+
+Dropping what this very revision's upgrade made is its plain inverse, and only mentioned. Dropping anything else
+destroys what was there before the upgrade. A table or column that the upgrade dropped comes back empty.
+"""
+
+from __future__ import annotations
+
+from ...operations import (
+    AddColumn,
+    AlterColumn,
+    CreateTable,
+    Direction,
+    DropColumn,
+    DropTable,
+    Insert,
+    Operation,
+    RenameTable,
+    Unrecognised,
+    Update,
+)
+from ...report import Severity
+from ..context import Context
+from ..counts import rows_of
+from ..rule import Found, rule
+
+
+@rule(
+    severity=Severity.WARNING,
+    directions=frozenset({Direction.DOWNGRADE}),
+    remedy="Before such a downgrade, copy what must not be lost.",
+)
+def lossy_downgrade(op: Operation, context: Context) -> Found | None:
+    """Judge the operations of a downgrade against those of its upgrade."""
+    match op:
+        case DropTable() if not context.running:
+            return _drop(op.table, op.table, context, inverse=_made_table(op.table, context))
+        case DropColumn() if not context.running:
+            inverse = _made_column(op, context)
+            return _drop(f"{op.table}.{op.column}", op.table, context, inverse=inverse)
+        case CreateTable() if any(
+            isinstance(other, DropTable) and other.table == op.table for other in context.other
+        ) and not _is_filled(op.table, None, context):
+            return _comes_back(op.table, op.table, context)
+        case AddColumn() if (
+            any(
+                isinstance(other, DropColumn) and (other.table, other.column) == (op.table, op.column.name)
+                for other in context.other
+            )
+            and not op.column.computed
+            and not _is_filled(op.table, op.column.name, context)
+        ):
+            return _comes_back(f"{op.table}.{op.column.name}", op.table, context)
+    return None
+
+
+def _drop(name: str, table: str, context: Context, *, inverse: bool) -> Found | None:
+    if any(isinstance(other, CreateTable) and other.table == table for other in context.prior):
+        return None
+    if inverse:
+        return Found(
+            f"The downgrade drops {name}, which the upgrade made: whatever was written to it since is lost.",
+            severity=Severity.INFO,
+            remedy=f"Copy {name} before downgrading, if its contents matter by then.",
+        )
+    unsure = any(isinstance(other, Unrecognised) for other in context.other)
+    return Found(
+        f"The downgrade drops {name}, which the upgrade did not make: it loses what was there before.",
+        severity=Severity.WARNING if unsure else Severity.DANGER,
+        remedy=f"Leave {name} alone in downgrade(): it must undo upgrade(), and no more.",
+    )
+
+
+def _comes_back(name: str, table: str, context: Context) -> Found | None:
+    rows = rows_of(table, context) if not context.is_new(table) else None
+    if rows is not None and rows.none:
+        return None
+    return Found(
+        f"The downgrade makes {name} again, but not what the upgrade dropped with it.",
+        remedy=f"Keep a copy of {name} in upgrade(), and put it back in downgrade().",
+    )
+
+
+def _made_table(table: str, context: Context) -> bool:
+    return any(
+        (isinstance(other, CreateTable) and other.table == table)
+        or (isinstance(other, RenameTable) and other.to == table)
+        for other in context.other
+    )
+
+
+def _made_column(op: DropColumn, context: Context) -> bool:
+    return _made_table(op.table, context) or any(
+        (isinstance(other, AddColumn) and (other.table, other.column.name) == (op.table, op.column))
+        or (isinstance(other, AlterColumn) and (other.table, other.rename_to) == (op.table, op.column))
+        for other in context.other
+    )
+
+
+def _is_filled(table: str, column: str | None, context: Context) -> bool:
+    """True if the downgrade puts values back afterwards."""
+    return any(
+        (isinstance(other, Insert) and other.table == table and column is None)
+        or (isinstance(other, Update) and other.table == table and (column is None or column in other.columns))
+        for other in context.later
+    )

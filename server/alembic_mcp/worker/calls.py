@@ -1,0 +1,67 @@
+"""Answers one call of the server: the Alembic side of the worker."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any, Callable, Dict
+
+from alembic.script.revision import RevisionError
+from alembic.util import CommandError
+
+from .compare import compare
+from .environment import Environment
+from .errors import CallError
+from .look import look
+from .rehearse import rehearse
+from .render import merge, render
+from .run import run
+from .scripts import index
+
+__all__ = ["handle"]
+
+Progress = Callable[[Dict[str, Any]], None]
+
+
+def handle(request: Dict[str, Any], progress: Progress) -> Dict[str, Any]:
+    """Answer *request*: ``{"call", "project", "x", "args"}``. The process must not answer another one afterwards.
+
+    Args:
+        request: see the functions of this package that carry the names of the calls.
+        progress: gets what has been reached so far; only long calls tell.
+
+    Raises:
+        CallError: the call failed in a way that is understood.
+        Exception: anything else that user code raised on the way.
+    """
+    call = request["call"]
+    request.setdefault("args", {})
+    if call not in _CALLS:
+        raise CallError("internal", f"The worker knows no call {call!r}.")
+    try:
+        return _CALLS[call](request, progress)
+    except (CommandError, RevisionError) as error:
+        raise CallError("alembic", " ".join(str(error).split())) from error
+
+
+def _index(request: Dict[str, Any]) -> Dict[str, Any]:
+    """Answer the call ``index``: Alembic's own reading of the revisions.
+
+    env.py runs only where it is seen to set version_locations; should it fail, what it has set by then counts.
+    """
+    environment = Environment(request, "history")
+    if environment.sets_version_locations():
+        environment.seen.read_only()
+        with suppress(CallError):
+            environment.run(lambda heads, context: None, dont_mutate=True)
+    return index(environment.script)
+
+
+_CALLS: Dict[str, Callable[[Dict[str, Any], Progress], Dict[str, Any]]] = {
+    "look": lambda request, _: look(request),
+    "rehearse": rehearse,
+    "run": run,
+    "compare": lambda request, _: compare(request),
+    "render": lambda request, _: render(request),
+    "merge": lambda request, _: merge(request),
+    "index": lambda request, _: _index(request),
+}

@@ -1,0 +1,100 @@
+"""Compares the models with the database, as ``alembic check`` does."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, List
+
+import sqlalchemy
+from alembic.autogenerate import RevisionContext
+from alembic.runtime.migration import MigrationContext
+
+from .differences import listed
+from .environment import Environment
+from .errors import CallError
+from .guards import Guards
+from .look import metadatas, version_table
+from .recorder import Recorder
+from .redirect import Redirect
+
+__all__ = ["compare", "counted", "revision_context", "settle"]
+
+
+def compare(request: Dict[str, Any]) -> Dict[str, Any]:
+    """Answer the call ``compare``.
+
+    Raises:
+        CallError: ``alembic`` if the database is not at head or env.py gives no models, ``ambiguous_metadata`` if two
+            of its MetaData define the same table.
+    """
+    environment = Environment(request, "check")
+    settle(environment, request["args"])
+    context = revision_context(environment, autogenerate=True)
+    found: Dict[str, Any] = {}
+
+    def work(heads: Any, migration: MigrationContext) -> None:
+        found.update(counted(migration), heads=sorted(heads))
+        context.run_autogenerate(heads, migration)
+        found["differences"] = [
+            each
+            for script in context.generated_revisions
+            for each in listed(script.upgrade_ops_list, migration.dialect)
+        ]
+
+    environment.run(work, dont_mutate=True, template_args=context.template_args, revision_context=context)
+    return found
+
+
+def settle(environment: Environment, args: Dict[str, Any]) -> None:
+    """Lead connections to the scratch database where the call says so; otherwise let nothing be written."""
+    if args.get("redirect"):
+        redirect = Redirect(args["redirect"], environment.refused, environment.root)
+        Guards(Recorder(), redirect, environment.root)
+    else:
+        environment.seen.read_only()
+
+
+def revision_context(environment: Environment, *, autogenerate: bool, **options: Any) -> RevisionContext:
+    """Alembic's own state of a ``revision`` command."""
+    arguments = {
+        "message": None,
+        "sql": False,
+        "head": "head",
+        "splice": False,
+        "branch_label": None,
+        "version_path": None,
+        "rev_id": None,
+        "depends_on": None,
+        **options,
+        "autogenerate": autogenerate,
+    }
+    return RevisionContext(environment.config, environment.script, arguments)
+
+
+def counted(context: MigrationContext) -> Dict[str, Any]:
+    """How much there is on both sides: ``metadata_tables``, ``metadata_names``, ``database_tables``.
+
+    Raises:
+        CallError: ``alembic``: env.py gives no models.
+    """
+    metadata = metadatas(context)
+    if metadata is None:
+        raise CallError(
+            "alembic",
+            "env.py gives no target_metadata, so there are no models to compare with the database.",
+            next_steps=["Set target_metadata in env.py to the MetaData of your models, and import them there."],
+        )
+    names = sorted({str(key) for each in metadata for key in each.tables})
+    inspector: Any = sqlalchemy.inspect(context.connection)
+    schemas: List[Any] = [None]
+    if context.opts.get("include_schemas"):
+        default = context.dialect.default_schema_name
+        schemas += [each for each in inspector.get_schema_names() if each not in (default, "information_schema")]
+    own = version_table(context)
+    tables = [
+        name if each is None else f"{each}.{name}" for each in schemas for name in inspector.get_table_names(schema=each)
+    ]
+    return {
+        "metadata_tables": len(names),
+        "metadata_names": names,
+        "database_tables": len([name for name in tables if name != own]),
+    }

@@ -1,0 +1,100 @@
+"""What autogenerate finds between the models and the database, in plain words."""
+
+from __future__ import annotations
+
+from typing import Any, Dict, Iterator, List, Optional
+
+from alembic.autogenerate import produce_migrations
+from alembic.operations import ops
+from alembic.runtime.migration import MigrationContext
+
+from .describe import describe
+
+__all__ = ["between", "flat", "listed"]
+
+
+def between(context: MigrationContext) -> Optional[List[Dict[str, Any]]]:
+    """The differences, by env.py's own options; None if there are no models to compare or the comparison fails.
+
+    On PostgreSQL it runs in a savepoint, so that a failure leaves the transaction as it was.
+    """
+    metadata = context.opts.get("target_metadata")
+    if metadata is None:
+        return None
+    connection: Any = context.connection
+    savepoint = connection.begin_nested() if connection.dialect.name == "postgresql" else None
+    try:
+        found = listed(produce_migrations(context, metadata).upgrade_ops_list, context.dialect)
+    except Exception as error:  # noqa: BLE001 - models and hooks of the user's; it must not fail the rehearsal
+        print(f"autogenerate failed: {type(error).__name__}: {error}")  # noqa: T201 - kept with what env.py prints
+        found = None
+    if savepoint is not None:
+        savepoint.rollback()
+    return found
+
+
+def listed(containers: Any, dialect: Any) -> List[Dict[str, Any]]:
+    """[{kind, table, description}] of the operations in UpgradeOps."""
+    return [_item(op, dialect) for container in containers for op in flat(container)]
+
+
+def flat(container: Any) -> Iterator[Any]:
+    """The operations in a container and in those inside it."""
+    for op in container.ops:
+        if isinstance(op, ops.OpContainer):
+            yield from flat(op)
+        else:
+            yield op
+
+
+def _item(op: Any, dialect: Any) -> Dict[str, Any]:
+    found = describe(op, dialect)
+    words = _WORDS.get(found["kind"])
+    text = words(found) if words else f"{found['op']}"
+    return {"kind": found["kind"], "table": found.get("table"), "description": text}
+
+
+def _alter(found: Dict[str, Any]) -> str:
+    parts = []
+    if found["type"] is not None:
+        before = f" from {found['existing_type']}" if found["existing_type"] else ""
+        parts.append(f"type{before} to {found['type']}")
+    if found["nullable"] is not None:
+        parts.append("nullable" if found["nullable"] else "not nullable")
+    if found["default"] is not None:
+        parts.append(f"default {found['default']}")
+    if found["drops_default"]:
+        parts.append("no default")
+    return f"change column {found['table']}.{found['column']}: {', '.join(parts) or 'comment'}"
+
+
+def _index(found: Dict[str, Any]) -> str:
+    unique = "unique " if found["unique"] else ""
+    return f"add {unique}index {found['name']} on {found['table']} ({', '.join(found['columns'])})"
+
+
+def _constraint(found: Dict[str, Any]) -> str:
+    name = f" {found['name']}" if found["name"] else ""
+    to = f" to {found['references']}" if found.get("references") else ""
+    return f"add {found['constraint']} constraint{name} on {found['table']} ({', '.join(found['columns'])}){to}"
+
+
+def _drop_constraint(found: Dict[str, Any]) -> str:
+    kind = f"{found['constraint']} " if found["constraint"] else ""
+    return f"drop {kind}constraint {found['name']} on {found['table']}"
+
+
+_WORDS: Dict[str, Any] = {
+    "create_table": lambda f: f"add table {f['table']}",
+    "drop_table": lambda f: f"drop table {f['table']}",
+    "add_column": lambda f: f"add column {f['table']}.{f['column']['name']} {f['column']['type']}",
+    "drop_column": lambda f: f"drop column {f['table']}.{f['column']}",
+    "alter_column": _alter,
+    "create_index": _index,
+    "drop_index": lambda f: f"drop index {f['name']} on {f['table']}",
+    "add_constraint": _constraint,
+    "drop_constraint": _drop_constraint,
+    "rename_table": lambda f: f"rename table {f['table']} to {f['to']}",
+    "execute": lambda f: f"run {f['sql']}",
+    "comment": lambda f: f"change the comment of table {f['table']}",
+}

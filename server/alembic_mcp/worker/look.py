@@ -1,0 +1,204 @@
+"""Looks at the database that env.py leads to: who it is, how to reach it, which revisions it has. Changes nothing."""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Dict, List, Optional, Tuple
+
+from alembic.runtime.migration import MigrationContext
+from alembic.util import to_list
+from sqlalchemy import text
+
+from . import schema
+from .connections import Watch, sqlite_path
+from .environment import Environment
+
+__all__ = ["look", "metadatas", "version_table"]
+
+_POSTGRESQL = """
+SELECT current_database(), current_setting('server_version'), current_setting('alembic_mcp.environment', true),
+  r.rolsuper, r.rolcreatedb, r.rolname, has_function_privilege('pg_catalog.pg_control_system()', 'execute')
+FROM pg_catalog.pg_roles r WHERE r.rolname = current_user
+"""
+# What a connection needs; psycopg2 tells all that its libpq knows, and another libpq may not know it.
+_LIBPQ = frozenset(
+    "host port user password dbname options connect_timeout sslmode sslrootcert sslcert sslkey sslpassword sslcrl "
+    "channel_binding gssencmode krbsrvname".split()
+)
+_LIBPQ_DEFAULTS = {"sslmode": "prefer", "channel_binding": "prefer", "gssencmode": "prefer", "krbsrvname": "postgres"}
+
+
+def look(request: Dict[str, Any]) -> Dict[str, Any]:
+    """Answer the call ``look``: one run of env.py over a read-only connection.
+
+    Raises:
+        CallError: env.py failed, the database can't be reached, or nothing was configured.
+    """
+    environment = Environment(request, "current", check_heads=False)
+    environment.seen.read_only()
+    found: Dict[str, Any] = {}
+
+    def work(heads: Any, context: MigrationContext) -> None:
+        found.update(_describe(context, environment.seen))
+        found["heads"] = sorted(heads)
+        if request["args"].get("schema"):
+            found["fingerprint"] = schema.fingerprint(schema.snapshot(context))
+
+    run = environment.run(work, dont_mutate=True)
+    found.setdefault("fingerprint", None)
+    found["warnings"] = list(dict.fromkeys(environment.seen.warnings))
+    if run.several:
+        found["warnings"].append(
+            "env.py runs migrations for several databases or schemas in one go; this is the first of them."
+        )
+    found["modules"] = environment.modules()
+    return found
+
+
+def version_table(context: MigrationContext) -> str:
+    """Name of Alembic's version table, with its schema where it has one."""
+    name = context.version_table
+    return f"{context.version_table_schema}.{name}" if context.version_table_schema else name
+
+
+def metadatas(context: MigrationContext) -> Optional[List[Any]]:
+    """The MetaData objects that env.py gives for comparison; None if it gives none."""
+    metadata = context.opts.get("target_metadata")
+    return None if metadata is None else list(to_list(metadata))
+
+
+def _describe(context: MigrationContext, seen: Watch) -> Dict[str, Any]:
+    connection = context.connection
+    dialect = context.dialect
+    metadata = metadatas(context)
+    found: Dict[str, Any] = {
+        "dialect": dialect.name,
+        "driver": dialect.driver,
+        "user": None,
+        "port": None,
+        "marker": None,
+        "may_create_databases": False,
+        "superuser": False,
+        "default_schema": None if dialect.name == "sqlite" else dialect.default_schema_name,
+        "version_table": version_table(context),
+        "transaction_per_migration": bool(context._transaction_per_migration),
+        "metadata_tables": None if metadata is None else sum(len(each.tables) for each in metadata),
+    }
+    attempt = next((each for each in reversed(seen.attempts) if each.dialect is dialect), None)
+    if dialect.name == "sqlite":
+        found.update(_sqlite(connection, attempt))
+    elif dialect.name == "postgresql":
+        found.update(_postgresql(connection, attempt))
+    else:
+        found.update(_other(connection, attempt))
+    return found
+
+
+def _sqlite(connection: Any, attempt: Any) -> Dict[str, Any]:
+    path = sqlite_path(attempt.cargs, attempt.cparams) if attempt else None
+    if path is None:
+        rows = connection.execute(text("PRAGMA database_list")).fetchall()
+        path = next((row[2] for row in rows if row[1] == "main"), None) or None
+    if path is None:
+        identity = "sqlite:memory"
+    elif os.path.exists(path):
+        status = os.stat(path)
+        identity = f"sqlite:{status.st_dev}:{status.st_ino}"
+    else:
+        identity = f"sqlite:{path}"
+    return {
+        "name": os.path.basename(path) if path else ":memory:",
+        "host": "",
+        "server_version": ".".join(str(part) for part in connection.dialect.dbapi.sqlite_version_info),
+        "identity": identity,
+        "connect": {"libpq": {}, "path": path, "complete": True},
+    }
+
+
+def _postgresql(connection: Any, attempt: Any) -> Dict[str, Any]:
+    name, version, marker, superuser, creates, user, may_identify = connection.execute(text(_POSTGRESQL)).fetchone()
+    libpq, complete = _libpq(connection, attempt)
+    host = libpq.get("host", "")
+    port = libpq.get("port")
+    identity = f"postgresql:{host or 'localhost'}:{port or 5432}:{name}"
+    if may_identify:
+        system = connection.execute(text("SELECT system_identifier FROM pg_catalog.pg_control_system()")).scalar()
+        identity = f"postgresql:{system}:{name}"
+    return {
+        "name": name,
+        "host": "localhost" if not host or host.startswith(("/", "@")) else host,
+        "port": int(port) if port and port.isdigit() else None,
+        "user": user,
+        "server_version": version.split()[0],
+        "identity": identity,
+        "marker": marker or None,
+        "superuser": superuser,
+        "may_create_databases": superuser or creates,
+        "connect": {"libpq": {**libpq, "dbname": name}, "path": None, "complete": complete},
+    }
+
+
+def _other(connection: Any, attempt: Any) -> Dict[str, Any]:
+    url = connection.engine.url
+    dialect = connection.dialect
+    params = attempt.cparams if attempt else {}
+    host, port = params.get("host") or url.host or "localhost", params.get("port") or url.port
+    name = url.database or ""
+    if dialect.name in ("mysql", "mariadb"):
+        name = connection.execute(text("SELECT DATABASE()")).scalar() or name
+    version = getattr(dialect, "server_version_info", None) or ()
+    return {
+        "name": name,
+        "host": host,
+        "port": int(port) if port else None,
+        "user": params.get("user") or url.username,
+        "server_version": ".".join(str(part) for part in version),
+        "identity": f"{dialect.name}:{host}:{port or ''}:{name}",
+        "connect": {"libpq": {}, "path": None, "complete": False},
+    }
+
+
+def _libpq(connection: Any, attempt: Any) -> Tuple[Dict[str, str], bool]:
+    """libpq keywords of an open connection, as the driver itself resolved them; and whether they are enough."""
+    raw = connection.connection
+    driver = getattr(raw, "driver_connection", None) or raw.connection
+    info = getattr(driver, "info", None)
+    if info is not None and hasattr(info, "dbname"):  # psycopg and psycopg2
+        given = info.get_parameters() if hasattr(info, "get_parameters") else dict(info.dsn_parameters)
+        found = {
+            key: str(value)
+            for key, value in given.items()
+            if value and key in _LIBPQ and value != _LIBPQ_DEFAULTS.get(key)
+        }
+        for key, value in (("host", info.host), ("port", info.port), ("user", info.user), ("password", info.password)):
+            if value:
+                found[key] = str(value)
+        return found, True
+    if hasattr(driver, "_addr") and hasattr(driver, "_params"):  # asyncpg
+        return _asyncpg(driver, attempt)
+    if attempt is None:
+        return {}, False
+    # pg8000 and others that take keywords of this kind
+    names = {"host": "host", "port": "port", "user": "user", "password": "password"}
+    found = {keyword: str(attempt.cparams[name]) for name, keyword in names.items() if attempt.cparams.get(name)}
+    if attempt.cparams.get("unix_sock"):
+        found["host"], _, found["port"] = str(attempt.cparams["unix_sock"]).rpartition("/.s.PGSQL.")
+    return found, not attempt.cparams.get("ssl_context")
+
+
+def _asyncpg(driver: Any, attempt: Any) -> Tuple[Dict[str, str], bool]:
+    address = driver._addr
+    if isinstance(address, str):
+        host, _, port = address.rpartition("/.s.PGSQL.")
+    else:
+        host, port = address[0], str(address[1])
+    found = {"host": host, "port": port, "user": driver._params.user}
+    if driver._params.password:
+        found["password"] = str(driver._params.password)
+    ssl = (attempt.cparams.get("ssl") if attempt else None) or os.environ.get("PGSSLMODE")
+    if isinstance(ssl, str):
+        found["sslmode"] = ssl
+    settings = (attempt.cparams.get("server_settings") if attempt else None) or {}
+    if settings.get("search_path"):
+        found["options"] = f"-c search_path={settings['search_path']}".replace(", ", ",")
+    return found, attempt is not None and (ssl is None or isinstance(ssl, str))

@@ -1,0 +1,99 @@
+"""What a database's schema is, as plain data that can be compared, hashed and put into words."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any, Dict, List, Optional
+
+import sqlalchemy
+from alembic.runtime.migration import MigrationContext
+
+from . import schema_postgresql, schema_sqlite
+
+__all__ = ["delta", "differences", "fingerprint", "snapshot"]
+
+Snapshot = Dict[str, str]
+_LONG = 120
+
+
+def snapshot(context: MigrationContext) -> Snapshot:
+    """Object key (``table persons``, ``column persons.email``, ``index ix_a on a``) -> definition.
+
+    Alembic's version table, system schemas and what belongs to an extension are left out. Read through the context's
+    own connection and transaction.
+    """
+    connection: Any = context.connection
+    if connection.dialect.name == "postgresql":
+        return schema_postgresql.snapshot(connection, context.version_table, context.version_table_schema)
+    if connection.dialect.name == "sqlite":
+        return schema_sqlite.snapshot(connection, context.version_table)
+    return _inspected(connection, context.version_table)
+
+
+def fingerprint(found: Snapshot) -> str:
+    """SHA-256 of a snapshot, in hexadecimal."""
+    text = json.dumps(found, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+def delta(before: Snapshot, after: Snapshot) -> Dict[str, List[Optional[str]]]:
+    """What differs: object key -> [definition before, definition after], None where there is none."""
+    return {
+        key: [before.get(key), after.get(key)]
+        for key in sorted({*before, *after})
+        if before.get(key) != after.get(key)
+    }
+
+
+def differences(wanted: Snapshot, found: Snapshot) -> List[str]:
+    """What *found* should have been and isn't, one plain line each: ``index ix_a on a is missing``."""
+    lines = []
+    for key, (want, have) in delta(wanted, found).items():
+        if have is None:
+            lines.append(f"{key} is missing")
+        elif want is None:
+            lines.append(f"{key} was not there before")
+        else:
+            lines.append(f"{key} was {_short(want)}, is now {_short(have)}")
+    return lines
+
+
+def _short(definition: str) -> str:
+    text = " ".join(definition.split()) or "plain"
+    return repr(text if len(text) <= _LONG else text[:_LONG] + "...")
+
+
+def _inspected(connection: Any, skipped: str) -> Snapshot:
+    inspector = sqlalchemy.inspect(connection)
+    found: Snapshot = {}
+    for table in inspector.get_table_names():
+        if table == skipped:
+            continue
+        found[f"table {table}"] = ""
+        for column in inspector.get_columns(table):
+            parts = [str(column["type"]), "" if column["nullable"] else "NOT NULL", str(column.get("default") or "")]
+            found[f"column {table}.{column['name']}"] = " ".join(part for part in parts if part)
+        key = inspector.get_pk_constraint(table)
+        if key.get("constrained_columns"):
+            found[f"primary key on {table}"] = ", ".join(key["constrained_columns"])
+        for foreign in inspector.get_foreign_keys(table):
+            columns = ", ".join(foreign["constrained_columns"])
+            found[f"constraint {foreign['name'] or columns} on {table}"] = (
+                f"FOREIGN KEY ({columns}) REFERENCES {foreign['referred_table']} "
+                f"({', '.join(foreign['referred_columns'])}) {sorted((foreign.get('options') or {}).items())}"
+            )
+        for index in inspector.get_indexes(table):
+            names = ", ".join(str(name) for name in index["column_names"])
+            found[f"index {index['name']} on {table}"] = f"{'UNIQUE ' if index['unique'] else ''}{names}"
+        found.update(_checks(inspector, table))
+    for view in inspector.get_view_names():
+        found[f"view {view}"] = inspector.get_view_definition(view) or ""
+    return found
+
+
+def _checks(inspector: Any, table: str) -> Snapshot:
+    try:
+        return {f"constraint {each['name']} on {table}": each["sqltext"] for each in inspector.get_check_constraints(table)}
+    except NotImplementedError:  # the dialect can't read them
+        return {}

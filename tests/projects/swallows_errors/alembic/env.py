@@ -1,0 +1,15 @@
+from alembic import context
+from sqlalchemy import engine_from_config, pool
+from sqlalchemy.exc import DBAPIError
+
+from models import Base
+
+config = context.config
+engine = engine_from_config(config.get_section(config.config_ini_section), poolclass=pool.NullPool)
+try:
+    with engine.connect() as connection:
+        context.configure(connection=connection, target_metadata=Base.metadata)
+        with context.begin_transaction():
+            context.run_migrations()
+except DBAPIError as error:
+    print("the database is not there yet:", error)
