@@ -11,6 +11,7 @@ import psycopg
 import pytest
 from psycopg import sql
 
+from alembic_mcp.scratch import keeper
 from alembic_mcp.scratch.embedded import EmbeddedPostgres
 from alembic_mcp.target import Connect, Target
 
@@ -38,10 +39,9 @@ def pytest_unconfigure(config):
     if hasattr(config, "workerinput"):
         return
     folder = Path(os.environ.pop(FOLDER))
-    if (folder / "cache" / "postgresql-18" / "data").exists():
-        # Stops it also where a worker was killed: nobody else uses it now.
-        with EmbeddedPostgres(folder / "cache"):
-            pass
+    if keeper.running(str(folder / "cache" / "postgresql-18" / "data" / "postmaster.pid")):
+        # A worker was killed: nobody else uses it now, and closing it waits until it has gone.
+        EmbeddedPostgres(folder / "cache").__enter__().close()
     shutil.rmtree(folder)
 
 

@@ -86,25 +86,30 @@ def test_at_a_terminal_the_person_is_asked_and_a_yes_runs():
     assert "ok: the column is gone, as agreed" in demo.screen
 
 
-@pytest.mark.parametrize("how", ["keyboard", "signal"])
-def test_stopped_at_the_question_it_leaves_nothing_behind(how):
+def test_interrupted_at_the_question_it_leaves_nothing_behind():
     demo = Terminal()
     demo.read_until("Type yes or no: ")
-    if how == "keyboard":
-        demo.type("\x03")
-    else:
-        os.kill(demo.pid, signal.SIGTERM)
+    demo.type("\x03")
+
+    assert demo.end() == 130, demo.screen
+    assert left_behind(demo.screen) == []
+
+
+def test_terminated_during_a_call_it_leaves_nothing_behind():
+    demo = Terminal()
+    demo.read_until("The agent calls generate")
+    os.kill(demo.pid, signal.SIGTERM)
 
     assert demo.end() == 130, demo.screen
     assert left_behind(demo.screen) == []
 
 
 def test_a_step_that_does_not_behave_is_named():
-    fewer = (
-        "from alembic_mcp.demo import project, run; project.Project.PERSONS = 50; raise SystemExit(run(no_input=True))"
+    other = (
+        "from alembic_mcp.demo import project, run; project.Project.FIRST = 'x'; raise SystemExit(run(no_input=True))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", fewer],
+        [sys.executable, "-c", other],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -113,5 +118,5 @@ def test_a_step_that_does_not_behave_is_named():
     )
 
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "FAILED: review: expected: the values that would be lost are counted on the live data." in done.stdout
+    assert "FAILED: upgrade: expected: the database is at the first revision." in done.stdout
     assert left_behind(done.stdout) == []

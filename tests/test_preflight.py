@@ -149,7 +149,8 @@ async def test_what_may_not_be_read_is_unknown(database, role):
 @pytest.fixture
 def role(database):
     name = f"reader_of_{database.name}"
-    database.run(f"CREATE ROLE {name} LOGIN")
+    # In one go: a role that nothing depends on is what a rehearsal next to us takes for its own.
+    database.run(f"CREATE ROLE {name} LOGIN; GRANT USAGE ON SCHEMA public TO {name}")
     yield name
     database.run(f"DROP OWNED BY {name}", f"DROP ROLE {name}")
 

@@ -1,13 +1,15 @@
 """Each file in tests/rules is a revision whose comments say what a review of it finds; no more and no less.
 
-``# finds: rule, rule`` stands on the line that is found; ``# finds somewhere: rule`` is for what has no line of its own;
-``rule=severity`` where the severity matters.
+``# finds: rule, rule`` stands on the line that is found; ``# finds somewhere: rule`` is for what has no line of its
+own; ``rule=severity`` where the severity matters.
 A case may define SETUP, the SQL of the database that it runs on, with its rows, and HEADS, those of its scripts.
 """
 
 import importlib.util
 import re
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from alembic_mcp.operations import Direction
 from alembic_mcp.preflight import answer
 from alembic_mcp.review.context import Outside
 from alembic_mcp.review.engine import questions, review
+from alembic_mcp.review.questions import Facts
 from alembic_mcp.review.reading import read_path
 from alembic_mcp.review.rules import RULES
 from alembic_mcp.target import Connect, Target
@@ -65,6 +68,44 @@ def test_a_rule_is_found_in_its_own_case(rule):
     assert rule.name in {name for _, name in expected(case)}
 
 
+BATCH = """
+import sqlalchemy as sa
+from alembic import op
+
+def upgrade():
+    with op.batch_alter_table("persons", recreate="always") as batch:
+        batch.alter_column("name", nullable=False)
+    op.execute("DELETE FROM persons")
+    with op.batch_alter_table("persons") as batch:
+        batch.drop_column("fax")
+        batch.add_column(sa.Column("age", sa.Integer))
+
+def downgrade():
+    with op.batch_alter_table("persons") as batch:
+        batch.drop_column("age")
+        batch.add_column(sa.Column("fax", sa.Text))
+"""
+
+
+async def test_the_tables_that_batch_mode_rebuilds_on_sqlite_are_not_dropped(tmp_path):
+    for name in ("real", "scratch"):
+        with closing(sqlite3.connect(tmp_path / f"{name}.db")) as connection:
+            connection.execute("CREATE TABLE persons (id INTEGER PRIMARY KEY, name TEXT, fax TEXT)")
+    case = tmp_path / "batch.py"
+    case.write_text(BATCH)
+
+    reply = await rehearse(case, f"sqlite:///{tmp_path}/real.db", {"dialect": "sqlite", "path": f"{tmp_path}/scratch.db"},
+                           tmp_path)  # fmt: skip
+    found = review(read_path(reply, "sqlite", None), Facts(), "sqlite")
+
+    assert [(one.rule, one.line, one.direction) for one in found] == [
+        ("delete-rows", 8, Direction.UPGRADE),
+        ("drop-column", 10, Direction.UPGRADE),
+        ("lossy-downgrade", 15, Direction.DOWNGRADE),
+        ("lossy-downgrade", 16, Direction.DOWNGRADE),
+    ]
+
+
 def expected(case):
     """(line, rule) -> severity, None where any will do."""
     found = {}
@@ -88,7 +129,7 @@ async def findings(case, make_database, tmp_path):
                          "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")[0][0]  # fmt: skip
     if tables:
         scratch.run(f"TRUNCATE {tables}")
-    reply = await rehearse(case, real, scratch, tmp_path)
+    reply = await rehearse(case, real.url(), {"dialect": "postgresql", "params": scratch.libpq}, tmp_path)
     revisions = read_path(reply, "postgresql", "public")
     facts = await answer(target_of(real), questions(revisions), budget=10)
     outside = [Outside(act["what"], act["revision"], act["line"] or 0) for act in reply["outside"]]
@@ -96,16 +137,16 @@ async def findings(case, make_database, tmp_path):
     return review(revisions, facts, "postgresql", running=Direction.UPGRADE, heads=heads, outside=outside)
 
 
-async def rehearse(case, real, scratch, tmp_path):
+async def rehearse(case, url, redirect, tmp_path):
     """The worker's answer, with the case's own file as the only revision."""
     (tmp_path / "migrations" / "versions").mkdir(parents=True)
     (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = %(here)s/migrations\n")
-    (tmp_path / "migrations" / "env.py").write_text(ENV.format(url=real.url()))
+    (tmp_path / "migrations" / "env.py").write_text(ENV.format(url=url))
     entry = {"revision": case.stem, "down_revisions": [], "depends_on": [], "branch_labels": [], "message": "",
              "path": str(case)}  # fmt: skip
     project = {"root": str(tmp_path), "config_file": str(tmp_path / "alembic.ini"), "toml_file": None,
                "section": "alembic", "index": [entry]}  # fmt: skip
-    args = {"redirect": {"dialect": "postgresql", "params": scratch.libpq}, "direction": "upgrade",
+    args = {"redirect": redirect, "direction": "upgrade",
             "target": case.stem, "prove": True, "converge": False, "trace": True, "skip_downgrade": [],
             "expect_heads": []}  # fmt: skip
     async with Worker(Path(sys.executable), fork=False) as worker:

@@ -8,16 +8,34 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 
 import anyio
+import psutil
 import pytest
+import stdio_client
 from mcp import Client, StdioServerParameters
+from mcp.shared.exceptions import MCPError
+from tiny_projects import make, on_sqlite
 
 SERVE = [sys.executable, "-m", "alembic_mcp", "serve"]
 ERAS = [pytest.param("legacy", id="2025-11-25"), pytest.param("auto", id="2026-07-28")]
 TOOLS = {"current", "history", "check", "generate", "review", "upgrade", "downgrade", "merge_heads", "stamp"}
 SECONDS = 30
+WAIT = """
+import time
+
+revision = "c3"
+down_revision = "b2"
+
+
+def upgrade():
+    time.sleep(600)
+
+
+def downgrade():
+    pass
+"""
 INITIALIZE = {
     "jsonrpc": "2.0",
     "id": 1,
@@ -31,10 +49,11 @@ INITIALIZE = {
 
 
 @contextmanager
-def process(*arguments, **environment):
+def process(*arguments, cwd=None, **environment):
     """A server process; killed if the test leaves it running."""
     running = subprocess.Popen(
-        [*SERVE, *arguments],
+        [*SERVE, "--python", sys.executable, *arguments],
+        cwd=cwd,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -50,12 +69,45 @@ def process(*arguments, **environment):
 
 
 @contextmanager
-def http_server(*arguments, **environment):
+def http_server(*arguments, cwd=None, **environment):
     """A server process on a free port -> (process, address)."""
-    with process("--http", "--port", "0", *arguments, **environment) as running:
+    with process("--http", "--port", "0", *arguments, cwd=cwd, **environment) as running:
         line = running.stderr.readline()
         assert line.startswith("alembic-mcp serves "), line + running.stderr.read()
         yield running, line.split()[-1]
+
+
+@pytest.fixture
+def db(tmp_path):
+    return on_sqlite(tmp_path)
+
+
+@pytest.fixture
+def slow(tmp_path, db):
+    """A project whose newest revision takes ten minutes."""
+    folder = make(tmp_path / "shop", url=db.url)
+    (folder / "alembic" / "versions" / "c3_wait.py").write_text(WAIT)
+    return folder
+
+
+@asynccontextmanager
+async def busy(client):
+    """A client that is in the middle of an upgrade."""
+    begun = anyio.Event()
+
+    async def follow(*_):
+        begun.set()
+
+    async def upgrade():
+        # The server that is told to end ends the connection, or answers that it was told to.
+        with suppress(MCPError, BaseExceptionGroup):
+            await client.call_tool("upgrade", {}, progress_callback=follow)
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(upgrade)
+        await begun.wait()
+        yield
+        tasks.cancel_scope.cancel()
 
 
 def post(address, **headers):
@@ -134,6 +186,48 @@ def test_a_stdio_server_ends_when_it_is_told_to(signal_):
         running.send_signal(signal_)
         assert running.wait(timeout=SECONDS) == 0
         assert running.stderr.read() == ""
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("mode", ERAS)
+async def test_a_stdio_server_ends_in_the_middle_of_a_call_and_leaves_no_process(mode, slow, db):
+    async with stdio_client.serve(slow, mode=mode) as server, busy(server.client):
+        server.process.send_signal(signal.SIGTERM)
+    assert db.columns("person") == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("mode", ERAS)
+async def test_an_http_server_ends_in_the_middle_of_a_call_and_leaves_no_process(mode, slow, db):
+    with http_server(cwd=slow) as (running, address):
+        async with Client(address, mode=mode) as client, busy(client):
+            family = psutil.Process(running.pid).children(recursive=True)
+            assert family
+            running.send_signal(signal.SIGTERM)
+            assert await anyio.to_thread.run_sync(lambda: running.wait(timeout=SECONDS)) == 0
+        assert psutil.wait_procs(family, timeout=SECONDS)[1] == []
+        assert running.stderr.read() == ""
+    assert db.columns("person") == []
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("mode", ERAS)
+async def test_a_person_is_asked_over_http(mode, tmp_path, db):
+    folder = make(tmp_path / "shop", url=db.url)
+    asked = []
+
+    async def answer(_, params):
+        asked.append(params.message)
+        return stdio_client.YES
+
+    with http_server(cwd=folder) as (_, address):
+        async with Client(address, mode=mode, elicitation_callback=answer) as client:
+            assert (await client.call_tool("upgrade", {})).structured_content["applied"]
+            db.run("INSERT INTO person (name, email) VALUES ('Ada', 'ada@example.org')")
+            report = (await client.call_tool("downgrade", {"target": "-1"})).structured_content
+    assert report["applied"], report["summary"]
+    assert len(asked) == 1
+    assert db.columns("person") == ["id", "name"]
 
 
 @pytest.mark.anyio

@@ -9,6 +9,7 @@ import pytest
 from alembic_mcp.cli.exits import EXIT_CODES
 from alembic_mcp.listener import TOKEN_VARIABLE
 from alembic_mcp.project.settings_files import load_settings
+from alembic_mcp.review.rules import RULES
 from alembic_mcp.tools.table import TOOLS
 
 ROOT = Path(__file__).parents[1]
@@ -93,3 +94,18 @@ def test_the_plugin_starts_the_server_that_the_readme_tells_to_start():
         in (ROOT / "README.md").read_text()
     )
     assert [(ROOT / folder / "SKILL.md").is_file() for folder in plugin["skills"]] == [True]
+
+
+@pytest.mark.parametrize("path", SKILLS, ids=ids)
+def test_every_rule_that_a_skill_names_exists(path):
+    escalations = {"drops-data"}
+    skills = {skill.parent.name for skill in SKILLS}
+    named = set(re.findall(r"`([a-z]+(?:-[a-z]+)+)`", parts(path)[1]))
+
+    assert named <= {rule.name for rule in RULES} | escalations | skills
+
+
+@pytest.mark.parametrize("path", SKILLS, ids=ids)
+def test_the_code_in_a_skill_is_python(path):
+    for block in re.findall(r"^```python\n(.*?)^```", parts(path)[1], flags=re.DOTALL | re.MULTILINE):
+        compile(block, str(path), "exec")

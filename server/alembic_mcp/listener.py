@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import hmac
 import ipaddress
+import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Sequence
@@ -50,7 +52,8 @@ class Listener:
 
 def listen(host: str, port: int, names: Sequence[str] = ()) -> Listener:
     """Open the port. Raises Refused for an open address without a token, Failed if the port can't be had."""
-    token = os.environ.get(TOKEN_VARIABLE, "").strip() or None
+    # Taken out of the environment: the project's own code runs in processes that inherit it.
+    token = os.environ.pop(TOKEN_VARIABLE, "").strip() or None
     if token is None and not _is_loopback(host):
         raise Refused(
             f"Not served: on {host} anybody who reaches this machine could change the database.",
@@ -96,7 +99,11 @@ async def run(server: MCPServer[Any], listener: Listener, stopped: asyncio.Event
 
     async def stop() -> None:
         await stopped.wait()
-        running.should_exit = True
+        # What is cut off from here on is cut off on purpose.
+        for name in ("uvicorn.error", "mcp"):
+            logging.getLogger(name).setLevel(logging.CRITICAL)
+        # Not just should_exit: open event streams end on this call.
+        running.handle_exit(signal.SIGTERM, None)
 
     stopping = asyncio.ensure_future(stop())
     print(f"alembic-mcp serves {listener.address}", file=sys.stderr, flush=True)  # noqa: T201 - for who started it

@@ -159,7 +159,7 @@ def _ask_postgresql(target: Target, questions: Sequence[Question], inquiry: _Inq
     import psycopg  # noqa: PLC0415 - 0.1 s that a project on SQLite does without
 
     params: dict[str, Any] = {"connect_timeout": _CONNECT_PATIENCE, **target.connect.libpq}
-    params |= {"application_name": "alembic-mcp"}
+    params |= {"application_name": "alembic-mcp", "client_encoding": "UTF8"}
     try:
         with psycopg.connect(**params, autocommit=False, prepare_threshold=None) as connection:
             connection.read_only = True

@@ -20,6 +20,6 @@ def upgrade():
 
 def downgrade():
     op.add_column("persons", sa.Column("email", sa.Text))  # finds: lossy-downgrade
-    op.add_column("persons", sa.Column("nickname", sa.Text))  # finds: lossy-downgrade
+    op.add_column("persons", sa.Column("nickname", sa.Text))
     op.add_column("persons", sa.Column("phone", sa.Text))  # finds: lossy-downgrade
     op.add_column("persons", sa.Column("fax", sa.Text))  # finds: lossy-downgrade

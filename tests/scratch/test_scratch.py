@@ -6,14 +6,17 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import anyio
 import psycopg
 import pytest
+
 from alembic_mcp.owner import Owner
 from alembic_mcp.scratch import ScratchServers, ScratchUnavailable
 from alembic_mcp.scratch.databases import Databases, new_name
-from alembic_mcp.scratch.postgres import TEMPLATES
+from alembic_mcp.scratch.embedded import EmbeddedPostgres
 from alembic_mcp.target import Connect, Target
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("scratch")]
@@ -22,15 +25,29 @@ VERSIONS = "CREATE TABLE alembic_version (version_num varchar(32) CONSTRAINT ale
 PEOPLE = "CREATE TABLE people (id serial PRIMARY KEY, name text NOT NULL)"
 
 
+@pytest.fixture(scope="module")
+def postgres():
+    """A server of this module's own: databases and roles are counted on it."""
+    with tempfile.TemporaryDirectory(prefix="amcp-", dir="/tmp") as name:
+        Path(name).chmod(0o711)
+        with EmbeddedPostgres(Path(name)) as server:
+            yield server
+
+
+@pytest.fixture(autouse=True)
+def own_cache(postgres, monkeypatch):
+    monkeypatch.setenv("ALEMBIC_MCP_CACHE_DIR", str(postgres.folder.parent))
+
+
 @pytest.fixture
 async def servers():
     async with ScratchServers() as servers:
         yield servers
 
 
-@pytest.fixture
+@pytest.fixture(autouse=True)
 def templates(postgres):
-    """What is on the embedded server is ours alone in this group; templates are dropped after the test."""
+    """The databases on the server; what is left of them is dropped after the test."""
     databases = Databases({**postgres.params, "dbname": "postgres"})
     yield databases
     databases.bound_templates(0)
@@ -48,7 +65,13 @@ def rows(scratch, query):
         return connection.execute(query).fetchall()
 
 
-async def test_it_has_the_schema_and_the_version_rows_but_not_the_rows(servers, database, templates):
+def change(scratch, *statements):
+    with psycopg.connect(**scratch.redirect["params"], autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+async def test_it_has_the_schema_and_the_version_rows_but_not_the_rows(servers, database):
     database.run(
         VERSIONS, PEOPLE, "INSERT INTO people (name) VALUES ('a')", "INSERT INTO alembic_version VALUES ('old')"
     )
@@ -61,7 +84,7 @@ async def test_it_has_the_schema_and_the_version_rows_but_not_the_rows(servers, 
     assert database.run("SELECT version_num FROM alembic_version") == [("old",)]
 
 
-async def test_everything_that_a_revision_may_meet_is_there(servers, database, templates):
+async def test_everything_that_a_revision_may_meet_is_there(servers, database):
     database.run(
         PEOPLE,
         "CREATE SCHEMA other",
@@ -86,7 +109,7 @@ async def test_everything_that_a_revision_may_meet_is_there(servers, database, t
         assert rows(scratch, "SELECT * FROM counted") == [(0,)]
 
 
-async def test_fresh_puts_it_back(servers, database, templates):
+async def test_fresh_puts_it_back(servers, database):
     database.run(PEOPLE)
     async with servers.clone(database.target(), ["a1"]) as scratch:
         with psycopg.connect(**scratch.redirect["params"], autocommit=True) as connection:
@@ -103,7 +126,7 @@ async def test_it_is_gone_afterwards_also_when_the_rehearsal_fails(servers, data
     assert scratch.redirect["params"]["dbname"] not in names(templates)
 
 
-async def test_a_template_serves_until_the_fingerprint_changes(servers, database, templates):
+async def test_a_template_serves_until_the_fingerprint_changes(servers, database):
     database.run(PEOPLE)
     async with servers.clone(database.target(fingerprint="one"), []):
         pass
@@ -120,19 +143,23 @@ async def test_a_template_serves_until_the_fingerprint_changes(servers, database
 async def test_without_a_fingerprint_the_schema_itself_tells(servers, database, templates):
     database.run(PEOPLE)
     async with servers.clone(database.target(), []):
-        before = names(templates)
+        pass
+    before = names(templates)
     async with servers.clone(database.target(), []) as scratch:
-        assert names(templates) - {scratch.redirect["params"]["dbname"]} == before - names(templates) or True
+        assert names(templates) - {scratch.redirect["params"]["dbname"]} == before
     database.run("ALTER TABLE people ADD COLUMN age int")
     async with servers.clone(database.target(), []) as scratch:
         assert rows(scratch, "SELECT age FROM people") == []
 
 
-async def test_templates_do_not_pile_up(servers, database, templates):
-    for number in range(TEMPLATES + 2):
-        async with servers.clone(database.target(fingerprint=f"{number}"), []):
+@pytest.mark.parametrize("own_server", [False, True], ids=["embedded", "own server"])
+async def test_templates_do_not_pile_up(servers, database, templates, monkeypatch, own_server):
+    monkeypatch.setattr("alembic_mcp.scratch.postgres.TEMPLATES", 2)
+    for number in range(3):
+        target = database.target(fingerprint=f"{number}", may_create_databases=True)
+        async with servers.clone(target, [], own_server=own_server):
             pass
-    assert len(names(templates)) == TEMPLATES
+    assert len(names(templates)) == 2
 
 
 async def test_a_template_that_somebody_dropped_is_made_again(servers, database, templates):
@@ -154,7 +181,7 @@ async def test_a_development_server_is_used_itself_and_left_as_it_was(database, 
     assert names(templates) == set()
 
 
-async def test_where_the_own_server_fails_the_embedded_one_helps_out(servers, database, templates):
+async def test_where_the_own_server_fails_the_embedded_one_helps_out(servers, database):
     database.run("CREATE ROLE cannot LOGIN", "GRANT ALL ON SCHEMA public TO cannot", PEOPLE)
     try:
         database.run("GRANT SELECT ON people TO cannot")
@@ -166,13 +193,13 @@ async def test_where_the_own_server_fails_the_embedded_one_helps_out(servers, da
         database.run("DROP OWNED BY cannot", "DROP ROLE cannot")
 
 
-async def test_another_version_is_said(servers, database, templates):
+async def test_another_version_is_said(servers, database):
     async with servers.clone(database.target(server_version="15.18"), []) as scratch:
         assert not scratch.same_version
         assert scratch.warnings == ("It runs on PostgreSQL 18.4, the database on 15.18.",)
 
 
-async def test_the_search_path_goes_with_it(servers, database, templates):
+async def test_the_search_path_goes_with_it(servers, database):
     database.run("CREATE SCHEMA app", f"ALTER DATABASE {database.name} SET search_path = app, public")
     database.run(f"ALTER DATABASE {database.name} SET app.tenant = 'it''s us'", "CREATE TABLE here (id int)")
     async with servers.clone(database.target(default_schema="app"), ["a1"]) as scratch:
@@ -181,7 +208,7 @@ async def test_the_search_path_goes_with_it(servers, database, templates):
         assert rows(scratch, "SELECT * FROM app.alembic_version") == [("a1",)]
 
 
-async def test_a_schema_named_after_the_user_is_found(servers, database, templates):
+async def test_a_schema_named_after_the_user_is_found(servers, database):
     database.run('CREATE ROLE "odd user" SUPERUSER LOGIN', 'CREATE SCHEMA "odd user"')
     try:
         target = database.target(libpq={"user": "odd user"}, user="odd user", default_schema="odd user")
@@ -191,7 +218,7 @@ async def test_a_schema_named_after_the_user_is_found(servers, database, templat
         database.run('DROP OWNED BY "odd user" CASCADE', 'DROP ROLE "odd user"')
 
 
-async def test_the_version_table_may_be_anywhere_and_its_rows_of_any_length(servers, database, templates):
+async def test_the_version_table_may_be_anywhere_and_its_rows_of_any_length(servers, database):
     database.run("CREATE SCHEMA ops", "CREATE TABLE ops.versions (version_num text PRIMARY KEY)")
     async with servers.clone(database.target(version_table="ops.versions"), ["x" * 50]) as scratch:
         assert rows(scratch, "SELECT * FROM ops.versions") == [("x" * 50,)]
@@ -200,15 +227,19 @@ async def test_the_version_table_may_be_anywhere_and_its_rows_of_any_length(serv
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
-async def test_other_encodings_are_kept(servers, make_database, templates, encoding):
+async def test_other_encodings_are_kept(servers, make_database, encoding):
     options = f"ENCODING {encoding} LOCALE_PROVIDER libc LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0"
     database = make_database(options)
-    database.run("CREATE TABLE caf\u00e9 (id int)") if encoding == "LATIN1" else database.run(PEOPLE)
+    with psycopg.connect(**database.libpq, client_encoding="UTF8") as connection:
+        connection.execute("CREATE TABLE caf\u00e9 (id int)")
     async with servers.clone(database.target(), []) as scratch:
-        assert rows(scratch, "SELECT current_setting('server_encoding')") == [(encoding,)]
+        query = "SELECT pg_encoding_to_char(encoding)::text = %s FROM pg_database WHERE datname = current_database()"
+        with psycopg.connect(**scratch.redirect["params"], client_encoding="UTF8") as connection:
+            assert connection.execute(query, [encoding]).fetchone() == (True,)
+            assert connection.execute("SELECT count(*) FROM caf\u00e9").fetchone() == (0,)
 
 
-async def test_a_collation_that_it_lacks_has_a_stand_in(servers, database, templates):
+async def test_a_collation_that_it_lacks_has_a_stand_in(servers, database):
     database.run(
         'SET allow_system_table_mods = on; CREATE COLLATION pg_catalog."xx_YY.utf8" FROM pg_catalog."C"',
         'CREATE TABLE sorted (name text COLLATE pg_catalog."xx_YY.utf8")',
@@ -234,7 +265,7 @@ async def test_an_extension_that_it_lacks_is_named(servers, database, templates)
     assert names(templates) == set()
 
 
-async def test_an_extension_that_nothing_needs_is_left_out(servers, database, templates):
+async def test_an_extension_that_nothing_needs_is_left_out(servers, database):
     database.run(EXTENSION, PEOPLE)
     async with servers.clone(database.target(), []) as scratch:
         assert rows(scratch, "SELECT count(*) FROM people") == [(0,)]
@@ -244,18 +275,16 @@ async def test_an_extension_that_nothing_needs_is_left_out(servers, database, te
 async def test_a_role_that_a_rehearsal_makes_is_gone_afterwards(servers, database, templates):
     before = templates.roles()
     async with servers.clone(database.target(), []) as scratch:
-        rows(scratch, "CREATE ROLE made_by_a_revision; SELECT 1")
+        change(scratch, "CREATE ROLE made_by_a_revision")
         await scratch.fresh()
-        rows(
-            scratch, "CREATE ROLE made_by_a_revision; CREATE TABLE t (); GRANT ALL ON t TO made_by_a_revision; SELECT 1"
-        )
+        change(scratch, "CREATE ROLE made_by_a_revision", "CREATE TABLE t ()", "GRANT ALL ON t TO made_by_a_revision")
     assert templates.roles() == before
 
 
-async def test_an_empty_database_is_empty(servers, templates):
+async def test_an_empty_database_is_empty(servers):
     async with servers.empty() as scratch:
         assert rows(scratch, "SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []
-        rows(scratch, "CREATE TABLE t (); SELECT 1")
+        change(scratch, "CREATE TABLE t ()")
         await scratch.fresh()
         assert rows(scratch, "SELECT to_regclass('t')") == [(None,)]
     async with servers.clone(None, []) as scratch:
@@ -271,7 +300,7 @@ async def test_an_empty_database_is_empty(servers, templates):
     ],
     ids=["not to be followed", "another dialect", "unreachable"],
 )
-async def test_where_there_can_be_none_the_reason_is_given(servers, database, templates, changes, message):
+async def test_where_there_can_be_none_the_reason_is_given(servers, database, changes, message):
     with pytest.raises(ScratchUnavailable, match=message) as caught:
         async with servers.clone(database.target(**changes), []):
             pass
@@ -279,7 +308,7 @@ async def test_where_there_can_be_none_the_reason_is_given(servers, database, te
     assert caught.value.next_steps
 
 
-async def test_the_password_is_not_on_the_command_line(servers, database, templates, monkeypatch, tmp_path):
+async def test_the_password_is_not_on_the_command_line(servers, database, monkeypatch, tmp_path):
     seen = tmp_path / "seen"
     real = shutil.which("env")
     program = tmp_path / "pg_dump"
@@ -295,7 +324,8 @@ async def test_the_password_is_not_on_the_command_line(servers, database, templa
 
 
 DEAD = """
-import sys, anyio
+import sys
+from alembic_mcp.scratch.embedded import EmbeddedPostgres
 from alembic_mcp.scratch.databases import Databases, new_name
 params = dict(item.split("=", 1) for item in sys.argv[1:])
 Databases(params).create(new_name(), kind="scratch")
@@ -305,8 +335,8 @@ Databases(params).create(new_name(), kind="scratch")
 async def test_what_a_killed_process_left_is_swept_and_nothing_else(servers, database, templates):
     mine = new_name()
     stranger = new_name()
-    params = {**templates.params}
-    subprocess.run([sys.executable, "-c", DEAD, *(f"{key}={value}" for key, value in params.items())], check=True)
+    params = [f"{key}={value}" for key, value in templates.params.items()]
+    await anyio.run_process([sys.executable, "-c", DEAD, *params])
     templates.create(mine, kind="scratch")
     database.run(f"CREATE DATABASE {stranger}")
     try:
@@ -390,7 +420,7 @@ async def test_a_sqlite_file_is_copied_with_its_rows(servers, file):
         assert look(scratch, "SELECT name FROM people") == [("a",), ("b",)]
         look(scratch, "DROP TABLE people")
         assert look(scratch, "SELECT * FROM alembic_version") == [("a1",)]
-    assert not Path(scratch.redirect["path"]).exists()
+    assert not os.path.exists(scratch.redirect["path"])  # noqa: PTH110, ASYNC240 - instantly
     assert file.read_bytes() == before
 
 

@@ -46,12 +46,12 @@ def run(no_input: bool = False, keep: bool = False) -> int:
             except Unexpected as error:
                 stage.failed(str(error), project.log())
                 return 1
-        stage.closing(time.monotonic() - started)
+            stage.closing(time.monotonic() - started)
     except NotDone as error:
         stage.failed(error.message, *error.next_steps)
         return 1
     except KeyboardInterrupt:
-        stage.failed("Stopped.")
+        stage.stopped()
         return INTERRUPTED
     finally:
         signal.signal(signal.SIGTERM, before)
@@ -68,8 +68,11 @@ def _folder(stage: Stage, *, keep: bool) -> Iterator[Path]:
         yield folder
     finally:
         if keep:
-            data = EmbeddedPostgres(folder / "postgresql").folder / "data"
-            start = f"{programs() / 'pg_ctl'} -D {data} -o '-h \"\" -k {data}' start"
+            home = EmbeddedPostgres(folder / "postgresql").folder
+            # Where the service user can't run the installed programs, they were copied.
+            installed = next(home.glob("programs-*/*/*/bin"), programs())
+            data = home / "data"
+            start = f"{installed / 'pg_ctl'} -D {data} -o '-h \"\" -k {data}' start"
             stage.kept(folder, f"runuser -u nobody -- {start}" if root else start)
         else:
             shutil.rmtree(folder)

@@ -94,13 +94,19 @@ class Stage:
 
     def kept(self, folder: Path, start: str) -> None:
         """Say where everything is."""
+        self._say("")
         self._say(f"Kept: {folder}")
         self._say(f"Its PostgreSQL is stopped. To start it: {start}")
+
+    def stopped(self) -> None:
+        """Say that somebody stopped it."""
+        self._say("")
+        self._say("Stopped.", "bold")
 
     def closing(self, seconds: float) -> None:
         """Say that it ended well."""
         self._say("")
-        self._say(f"Every step behaved. {seconds:.0f} seconds; everything that the demo started is gone.", "bold green")
+        self._say(f"Every step behaved, in {seconds:.0f} seconds.", "bold green")
 
     @contextmanager
     def waiting(self) -> Iterator[None]:

@@ -20,6 +20,10 @@ def read(words: Words) -> list[Operation]:  # noqa: C901 - one branch for each k
 
     Raises Unreadable if it can't be parsed completely.
     """
+    if _is_plain_insert(words):
+        # A seed of 100,000 rows is not worth a parser's time: there is nothing but values in it.
+        words.at = 2
+        return [Insert(table=words.name(), from_sql=True)]
     naming = words.naming
     statement = _parse(words.rest, naming)
     found: list[Operation] = []
@@ -46,6 +50,31 @@ def read(words: Words) -> list[Operation]:  # noqa: C901 - one branch for each k
     elif "set_config" in calls:
         found.append(AlterObject(kind="setting", action="set", text=words.text, from_sql=True))
     return found or [Harmless(what="read", from_sql=True)]
+
+
+def _is_plain_insert(words: Words) -> bool:
+    """True for INSERT INTO name (columns) VALUES (...), (...) that calls nothing and queries nothing."""
+    if not words.take("INSERT", "INTO"):
+        return False
+    start = words.at - 2
+    try:
+        words.name()
+        if words.sees("("):
+            words.group()
+        words.expect("VALUES")
+        values = Words(words.sql, words.words[words.at :], words.naming)
+        plain = all(part.sees("(") and _is_one_group(part) for part in words.parts())
+    except Unreadable:
+        return False
+    finally:
+        words.at = start
+    keywords = {word.upper for word in values.words}
+    return plain and not keywords & {"SELECT", "WITH"} and not _called(values) - READS
+
+
+def _is_one_group(part: Words) -> bool:
+    part.group()
+    return part.done
 
 
 def _parse(text: str, naming: Naming) -> exp.Expr:
@@ -154,12 +183,17 @@ def _calls(words: Words, statement: exp.Expr) -> set[str]:
     """
     known = {alias.name.lower() for alias in statement.find_all(exp.TableAlias)}
     known |= {table.name.lower() for table in statement.find_all(exp.Table) if isinstance(table.this, exp.Identifier)}
+    return {name for name in _called(words) if name.rpartition(".")[2] not in known}
+
+
+def _called(words: Words) -> set[str]:
+    """Whatever stands before a parenthesis and is no word of SQL."""
     found = set()
     for index, word in enumerate(words.words[:-1]):
         name = word.text.lower()
-        if word.literal or words.words[index + 1].upper != "(" or not (name[:1].isalpha() or name[:1] in '_"'):
+        if word.literal or words.words[index + 1].upper != "(" or not (name[:1].isalpha() or name[:1] == "_"):
             continue
-        if name in known or (not word.quoted and name in NOT_CALLS):
+        if not word.quoted and name in NOT_CALLS:
             continue
         if index > 1 and words.words[index - 1].upper == ".":
             schema = words.words[index - 2].text.lower()

@@ -28,8 +28,9 @@ def review(
 ) -> list[Finding]:
     """Judge *revisions* (in the order in which they would run) against *facts*, worst finding first in each line.
 
-    The direction *running* is judged as what happens to the real data now; the other one as what would happen on
-    the day when somebody needs it. Sorted by place in the path, direction, line and severity; nothing twice.
+    The direction *running* is judged as what happens to the real data now. For an upgrade the downgrade is judged too,
+    as what would happen on the day when somebody needs it. Sorted by place in the path, direction, line and severity;
+    nothing twice.
     """
     path = Path(tuple(revisions), facts, dialect, running, tuple(heads), tuple(labelled_heads), tuple(outside))
     found: dict[tuple[object, ...], Finding] = {}
@@ -59,8 +60,6 @@ def questions(
     path = Path(tuple(revisions), running=running or Direction.UPGRADE)
     asked: set[Question] = set()
     for op, context in contexts(path):
-        if not context.running and running is Direction.DOWNGRADE:
-            continue
         if not isinstance(op, Harmless):
             tables = {*op.tables, *_others(op)}
             asked |= {RowCount(old) for old in map(context.names.table, tables) if old is not None}
@@ -77,7 +76,10 @@ def _others(op: Operation) -> Iterable[str]:
 
 
 def contexts(path: Path) -> Iterator[tuple[Operation, Context]]:
-    """Every operation of a path with its context: revision by revision, the running direction first."""
+    """Every operation of a path with its context: revision by revision, the running direction first.
+
+    A context is good until the next one is asked for: its names walk on.
+    """
     for revision, direction, names in _steps(path):
         operations = revision.operations(direction)
         for index, op in enumerate(operations):
@@ -89,14 +91,17 @@ def contexts(path: Path) -> Iterator[tuple[Operation, Context]]:
 
 
 def _steps(path: Path) -> Iterator[tuple[Revision, Direction, Names]]:
-    """Each direction of each revision, with the names right before it; whoever gets them may walk on with them."""
-    other = Direction.DOWNGRADE if path.running is Direction.UPGRADE else Direction.UPGRADE
+    """What is judged of each revision, with the names right before it; whoever gets them may walk on with them.
+
+    When a downgrade runs, the upgrades are history.
+    """
     names = Names.before(path.revisions[0]) if path.revisions else Names()
     for revision in path.revisions:
         yield revision, path.running, names.copy()
         for op in revision.operations(path.running):
             names.walk(op)
-        yield revision, other, names.copy()
+        if path.running is Direction.UPGRADE:
+            yield revision, Direction.DOWNGRADE, names.copy()
 
 
 def _findings(path: Path, rules: Sequence[Rule]) -> Iterator[Finding]:
@@ -114,7 +119,7 @@ def _findings(path: Path, rules: Sequence[Rule]) -> Iterator[Finding]:
 
 
 def _whole(path: Path) -> Iterator[Context]:
-    """Each direction of each revision, before its first operation."""
+    """What is judged of each revision, before its first operation."""
     for revision, direction, names in _steps(path):
         yield Context(path, revision, direction, names, later=revision.operations(direction))
 

@@ -17,6 +17,9 @@ _STARTS = frozenset(
 )  # fmt: skip
 
 
+_BEFORE_EXPRESSION = frozenset({":=", ":", "=", ",", "DEFAULT", "RETURN", "ASSERT", "WHEN"})
+
+
 def statements(body: str, naming: Naming) -> list[Words]:
     """Cut *body* into its SQL statements; conditions and queries of loops are given as SELECT.
 
@@ -87,7 +90,7 @@ def _calls(words: Words) -> list[Words]:
     if not words.has("("):
         return []
     for index, word in enumerate(words.words):
-        if word.upper in (":=", "=", ",", "DEFAULT") or (word.upper == ":" and index):
+        if word.upper in _BEFORE_EXPRESSION:
             rest = Words(words.sql, words.words[index + 1 :], words.naming)
             while rest.sees("="):
                 rest = Words(words.sql, rest.words[1:], words.naming)

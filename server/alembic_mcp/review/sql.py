@@ -68,7 +68,7 @@ def _told(words: Words) -> bool:
     if words.has("PROGRAM"):
         return False
     for index, word in enumerate(words.words):
-        body = word.literal and words.sees_any("DO") and not words.words[index - 1].upper == "LANGUAGE"
+        body = word.literal and words.sees_any("DO") and words.words[index - 1].upper != "LANGUAGE"
         if body and not all(_told(part) for part in split(word.text, words.naming)):
             return False
         following = words.words[index + 1].text.lower() if index + 1 < len(words.words) else ""

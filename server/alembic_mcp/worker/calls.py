@@ -52,7 +52,7 @@ def _index(request: Dict[str, Any]) -> Dict[str, Any]:
     if environment.sets_version_locations():
         environment.seen.read_only()
         with suppress(CallError):
-            environment.run(lambda heads, context: None, dont_mutate=True)
+            environment.run(lambda _heads, _context: None, dont_mutate=True)
     return index(environment.script)
 
 

@@ -91,7 +91,9 @@ def counted(context: MigrationContext) -> Dict[str, Any]:
         schemas += [each for each in inspector.get_schema_names() if each not in (default, "information_schema")]
     own = version_table(context)
     tables = [
-        name if each is None else f"{each}.{name}" for each in schemas for name in inspector.get_table_names(schema=each)
+        name if each is None else f"{each}.{name}"
+        for each in schemas
+        for name in inspector.get_table_names(schema=each)
     ]
     return {
         "metadata_tables": len(names),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Tuple
 
 import sqlalchemy
@@ -62,7 +63,7 @@ class Watch:
         self.attempts.append(Attempt(dialect, cargs, cparams))
         if self._read_only and dialect.name == "sqlite":
             path = sqlite_path(cargs, cparams)
-            if path and not os.path.exists(path) and os.path.isdir(os.path.dirname(path)):
+            if path and not Path(path).exists() and Path(path).parent.is_dir():
                 cargs, cparams = (":memory:", *cargs[1:]), {**cparams, "uri": False}
         try:
             return original(dialect, *cargs, **cparams)
@@ -71,7 +72,7 @@ class Watch:
             raise
 
     def _connected(self, connection: Any, record: Any) -> None:
-        dialect = getattr(getattr(record, "_ConnectionRecord__pool", None), "_dialect", None)
+        dialect: Any = getattr(getattr(record, "_ConnectionRecord__pool", None), "_dialect", None)
         sql = self.on_connect.get(getattr(dialect, "name", ""))
         if sql:
             raw_execute(connection, sql)
@@ -83,7 +84,8 @@ class Watch:
     ) -> Tuple[str, Any]:
         self.statements += 1
         if self._read_only and connection.dialect.name in _READ_ONLY and _DEFINITION.match(statement):
-            self.warnings.append(f"env.py sends this on every run; it was left out: {' '.join(statement.split())[:200]}")
+            text = " ".join(statement.split())[:200]
+            self.warnings.append(f"env.py sends this on every run; it was left out here: {text}")
             return "SELECT 1", parameters
         return statement, parameters
 
@@ -97,7 +99,7 @@ def watch() -> Watch:
         return seen._connect(original, dialect, cargs, cparams)
 
     # Below do_connect, so that the parameters are those that listeners of the project (for tokens) have settled.
-    default.DefaultDialect.connect = connect  # type: ignore[method-assign]
+    default.DefaultDialect.connect = connect  # type: ignore[method-assign, assignment]
     event.listen(Pool, "connect", seen._connected)
     event.listen(sqlalchemy.engine.Engine, "before_cursor_execute", seen._before_execute, retval=True)
     return seen
@@ -123,4 +125,4 @@ def sqlite_path(cargs: Tuple[Any, ...], cparams: Dict[str, Any]) -> Optional[str
         if "mode=memory" in query:
             return None
         name = re.sub(r"^//[^/]*", "", name)
-    return None if name in ("", ":memory:") else os.path.abspath(name)
+    return None if name in ("", ":memory:") else str(Path(name).resolve())

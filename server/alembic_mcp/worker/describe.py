@@ -62,7 +62,7 @@ class _Reader:
         for options in ({"literal_binds": True}, {}):
             try:
                 return str(value.compile(dialect=self.dialect, compile_kwargs=options))
-            except Exception:  # noqa: BLE001, S112 - a construct of the user's may fail to compile in any way
+            except Exception:  # noqa: BLE001, PERF203, S112 - a construct of the user's may fail in any way
                 continue
         return str(value)
 
@@ -264,5 +264,3 @@ class _Reader:
 
 def _name(name: Any) -> Optional[str]:
     return None if name is None else str(name)
-
-

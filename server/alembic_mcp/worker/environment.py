@@ -9,6 +9,7 @@ import inspect
 import os
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from alembic import command
@@ -33,7 +34,7 @@ class Run:
         before: gets the context right before Alembic looks at the version table; what it raises stops everything.
         contexts: what env.py configured.
         reached: the contexts whose migrations it ran.
-        failure: what *work*, *before* or a step raised, also if env.py swallowed it.
+        failure: what *before*, *work* or a step raised, also if env.py swallowed it.
         several: env.py ran migrations for more than one database or schema; only the first was served.
     """
 
@@ -52,28 +53,19 @@ class Run:
         if len(self.reached) > 1:
             self.several = True
             if self.exclusive:
-                self.fail(
-                    CallError(
-                        "alembic",
-                        "env.py runs migrations for several databases or schemas in one go; "
-                        "only one at a time can be judged.",
-                        next_steps=["Select one of them, for instance with an -x argument in the settings."],
-                    )
+                raise CallError(
+                    "alembic",
+                    "env.py runs migrations for several databases or schemas in one go; "
+                    "only one at a time can be judged.",
+                    next_steps=["Select one of them, for instance with an -x argument in the settings."],
                 )
             return []
-        with self.noticing():
-            return list(self.work(heads, context) or ())
+        return list(self.work(heads, context) or ())
 
     def prepare(self, context: MigrationContext) -> None:
         """What happens before Alembic touches the version table."""
         if self.before is not None and not self.reached:
-            with self.noticing():
-                self.before(context)
-
-    def fail(self, error: BaseException) -> None:
-        """Raise *error*, and remember it in case env.py swallows it."""
-        self.failure = self.failure or error
-        raise error
+            self.before(context)
 
     @contextmanager
     def noticing(self) -> Iterator[None]:
@@ -112,7 +104,7 @@ class Environment:
         self.refused: List[CallError] = []
         self.running: Optional[Run] = None
         self._anyio = False
-        sys.argv = [os.path.join(os.path.dirname(sys.executable), "alembic"), name]
+        sys.argv = [str(Path(sys.executable).with_name("alembic")), name]
         self.seen = connections.watch()
         self.config = _config(project, name, request.get("x") or (), options)
         self.script = scripts.load(self.config, project.get("index"))
@@ -156,21 +148,23 @@ class Environment:
     def modules(self) -> Dict[str, str]:
         """The project's files that were imported so far, env.py included: absolute path -> SHA-256."""
         paths = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-        paths.add(os.path.join(os.fspath(self.script.dir), "env.py"))
+        paths.add(str(self._env_py()))
         inside = self.root + os.sep
         found = {}
         for path in paths:
             if path and path.endswith(".py"):
                 real = os.path.realpath(path)
-                if real.startswith(inside) and is_user_file(real, self.root) and os.path.isfile(real):
-                    with open(real, "rb") as file:
-                        found[real] = hashlib.sha256(file.read()).hexdigest()
+                if real.startswith(inside) and is_user_file(real, self.root) and Path(real).is_file():
+                    found[real] = hashlib.sha256(Path(real).read_bytes()).hexdigest()
         return dict(sorted(found.items()))
 
     def sets_version_locations(self) -> bool:
         """Whether env.py says itself where the revisions are."""
-        with open(os.path.join(os.fspath(self.script.dir), "env.py"), "rb") as file:
-            return b"version_locations" in file.read()
+        file = self._env_py()
+        return file.is_file() and b"version_locations" in file.read_bytes()
+
+    def _env_py(self) -> Path:
+        return Path(self.script.dir, "env.py").absolute()
 
     def _execute(self, run: Run, opts: Dict[str, Any]) -> None:
         def execute() -> None:
@@ -211,12 +205,15 @@ class Environment:
                 environment.running.contexts.append(context._migration_context)
 
         def migrated(context: MigrationContext, **kw: Any) -> None:
-            if environment.running and not context.as_sql:
+            if environment.running is None or context.as_sql:
+                run_migrations(context, **kw)
+                return
+            with environment.running.noticing():
                 environment.running.prepare(context)
-            run_migrations(context, **kw)
+                run_migrations(context, **kw)
 
-        EnvironmentContext.configure = configured  # type: ignore[method-assign]
-        MigrationContext.run_migrations = migrated  # type: ignore[method-assign]
+        EnvironmentContext.configure = configured  # type: ignore[method-assign, assignment]
+        MigrationContext.run_migrations = migrated  # type: ignore[method-assign, assignment]
 
 
 def _config(project: Dict[str, Any], name: str, x: Sequence[str], options: Dict[str, Any]) -> Config:

@@ -93,7 +93,7 @@ def _shorten(error: BaseException) -> None:
     """Keep SQLAlchemy from repeating the statement, the values in it and a link in what its exceptions say."""
     for cause in chain(error):
         if isinstance(cause, DBAPIError):
-            cause.statement = cause.params = cause.code = None
+            cause.statement = cause.params = cause.code = None  # type: ignore[assignment]
 
 
 def _silent(error: Optional[BaseException], swallowed: Sequence[BaseException], *, configured: bool) -> CallError:

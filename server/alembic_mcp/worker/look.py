@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 from alembic.runtime.migration import MigrationContext
@@ -22,8 +23,8 @@ FROM pg_catalog.pg_roles r WHERE r.rolname = current_user
 """
 # What a connection needs; psycopg2 tells all that its libpq knows, and another libpq may not know it.
 _LIBPQ = frozenset(
-    "host port user password dbname options connect_timeout sslmode sslrootcert sslcert sslkey sslpassword sslcrl "
-    "channel_binding gssencmode krbsrvname".split()
+    ("host", "port", "user", "password", "dbname", "options", "connect_timeout", "sslmode", "sslrootcert", "sslcert")
+    + ("sslkey", "sslpassword", "sslcrl", "channel_binding", "gssencmode", "krbsrvname")
 )
 _LIBPQ_DEFAULTS = {"sslmode": "prefer", "channel_binding": "prefer", "gssencmode": "prefer", "krbsrvname": "postgres"}
 
@@ -101,13 +102,13 @@ def _sqlite(connection: Any, attempt: Any) -> Dict[str, Any]:
         path = next((row[2] for row in rows if row[1] == "main"), None) or None
     if path is None:
         identity = "sqlite:memory"
-    elif os.path.exists(path):
-        status = os.stat(path)
+    elif Path(path).exists():
+        status = Path(path).stat()
         identity = f"sqlite:{status.st_dev}:{status.st_ino}"
     else:
         identity = f"sqlite:{path}"
     return {
-        "name": os.path.basename(path) if path else ":memory:",
+        "name": Path(path).name if path else ":memory:",
         "host": "",
         "server_version": ".".join(str(part) for part in connection.dialect.dbapi.sqlite_version_info),
         "identity": identity,
@@ -159,7 +160,7 @@ def _other(connection: Any, attempt: Any) -> Dict[str, Any]:
 
 
 def _libpq(connection: Any, attempt: Any) -> Tuple[Dict[str, str], bool]:
-    """libpq keywords of an open connection, as the driver itself resolved them; and whether they are enough."""
+    """Keywords of libpq for an open connection, as the driver itself resolved them; and whether they are enough."""
     raw = connection.connection
     driver = getattr(raw, "driver_connection", None) or raw.connection
     info = getattr(driver, "info", None)

@@ -168,11 +168,11 @@ class Recorder:
     def _end(self, connection: Any) -> None:
         connection.info.pop("alembic_mcp.transaction", None)
 
-    def _before(self, connection: Any, cursor: Any, sql: str, parameters: Any, context: Any, many: bool) -> None:
+    def _before(self, connection: Any, _cursor: Any, sql: str, *more: Any) -> None:
         step = self.step
         if step is None or not self._belongs(step):
             return
-        del cursor, many
+        parameters, context, _ = more
         if not parameters and connection.dialect.paramstyle in ("format", "pyformat"):
             sql = sql.replace("%%", "%")
         operation = self._stack[0] if self._stack else None
@@ -198,11 +198,10 @@ class Recorder:
             context._alembic_mcp = item
         self._started = time.perf_counter()
 
-    def _after(self, connection: Any, cursor: Any, sql: str, parameters: Any, context: Any, many: bool) -> None:
-        item = getattr(context, "_alembic_mcp", None)
+    def _after(self, connection: Any, cursor: Any, sql: str, *more: Any) -> None:
+        item = getattr(more[1], "_alembic_mcp", None)
         if item is None:
             return
-        del parameters, many
         item["milliseconds"] = round(item["milliseconds"] + _since(self._started), 3)
         rows = getattr(cursor, "rowcount", -1)
         if isinstance(rows, int) and rows >= 0 and _CHANGES_ROWS.match(sql):
@@ -242,8 +241,8 @@ class Recorder:
                     recorder._autocommit -= 1
 
         operations.invoke = recorded_invoke
-        batch.BatchOperationsImpl.flush = recorded_flush  # type: ignore[method-assign]
-        MigrationContext.autocommit_block = recorded_block  # type: ignore[method-assign]
+        batch.BatchOperationsImpl.flush = recorded_flush  # type: ignore[method-assign, assignment]
+        MigrationContext.autocommit_block = recorded_block  # type: ignore[method-assign, assignment]
 
     def _invoke(self, invoke: Callable[[], Any], proxy: Any, operation: Any) -> Any:
         step = self.step

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextvars
 import os
+import re
 import sys
 from contextlib import contextmanager
 from importlib.abc import Loader, MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 import sqlalchemy
@@ -20,11 +22,10 @@ __all__ = ["Redirect", "caller", "permitted"]
 
 _permitted: contextvars.ContextVar[bool] = contextvars.ContextVar("permitted", default=False)
 # Where to go and as whom: all of it is replaced. What else a project hands to its driver is kept.
-_ADDRESS = frozenset(
-    "host hostaddr port user password passfile dbname database dsn conninfo service ssl sslmode sslcompression sslcert "
-    "sslkey sslpassword sslrootcert sslcrl sslcrldir sslsni sslnegotiation sslcertmode ssl_context requiressl "
-    "requirepeer requireauth channel_binding gssencmode gsslib gssdelegation krbsrvname target_session_attrs "
-    "load_balance_hosts connect_timeout unix_sock async_creator_fn creator connection_class direct_tls timeout".split()
+_ADDRESS = re.compile(
+    r"host|hostaddr|port|user|password|passfile|dbname|database|dsn|conninfo|service|ssl.*|requiressl|requirepeer"
+    r"|requireauth|channel_binding|gss.*|krbsrvname|target_session_attrs|load_balance_hosts|connect_timeout|timeout"
+    r"|unix_sock|direct_tls|creator|async_creator_fn|connection_class"
 )
 # How drivers connect when they are called without SQLAlchemy: module -> names in it.
 _DRIVERS: Dict[str, Tuple[str, ...]] = {
@@ -64,7 +65,7 @@ class Redirect:
     def __init__(self, to: Dict[str, Any], refused: List[CallError], root: str) -> None:
         self.dialect: str = to["dialect"]
         self.params: Dict[str, str] = {key: str(value) for key, value in (to.get("params") or {}).items()}
-        self.path: Optional[str] = os.path.abspath(to["path"]) if to.get("path") else None
+        self.path: Optional[str] = str(Path(to["path"]).resolve()) if to.get("path") else None
         self.root = root
         self._refused = refused
         try:
@@ -110,7 +111,7 @@ class Redirect:
         return (self.path,), {key: value for key, value in cparams.items() if key not in ("uri", "database")}
 
     def _postgresql(self, dialect: Any, cargs: Any, cparams: Dict[str, Any]) -> Dict[str, Any]:
-        kept = {key: value for key, value in cparams.items() if key not in _ADDRESS}
+        kept = {key: value for key, value in cparams.items() if not _ADDRESS.fullmatch(key)}
         to = self.params
         if dialect.driver in ("psycopg", "psycopg_async", "psycopg2"):
             options = [text for text in (_options(cargs, kept.pop("options", None)), to.get("options")) if text]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, List, Optional, Set
+from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 from alembic.runtime.migration import MigrationContext, MigrationStep
 from sqlalchemy import pool
@@ -116,7 +116,7 @@ class _Rehearsal:
         first: Optional[Callable[[Any, MigrationContext], None]] = None,
         *,
         silently: bool = False,
-    ) -> "tuple[Dict[str, Step], Optional[Dict[str, Any]]]":
+    ) -> Tuple[Dict[str, Step], Optional[Dict[str, Any]]]:
         """Run env.py with the given revisions' steps, in this order.
 
         Args:
@@ -193,8 +193,8 @@ class _Rehearsal:
         self.revisions = {script.revision: _blank() for script in self.path}
         if self.args.get("trace") and context.dialect.name == "postgresql":
             complete = _install(context)
-            names = {"default_schema": context.dialect.default_schema_name, "own": version_table(context)}
-            self.recorder.tracer = lambda: Tracer(complete=complete, **names)
+            default, own = context.dialect.default_schema_name, version_table(context)
+            self.recorder.tracer = lambda: Tracer(complete=complete, default_schema=default, own=own)
         self.before = schema.snapshot(context)
         if self.args.get("converge"):
             self.standing = differences.between(context)
@@ -241,7 +241,7 @@ class _Rehearsal:
         state["downgrade_missing"], state["downgraded"] = True, False
         return False
 
-    def _down_again(self, script: Any, seen: "_Seen", before: Dict[str, str], heads: List[str]) -> bool:
+    def _down_again(self, script: Any, seen: _Seen, before: Dict[str, str], heads: List[str]) -> bool:
         """Downgrade and upgrade again; whether both went well and the schema came back.
 
         Sets ``tainted`` if the database is not as after the upgrade in the end.
@@ -281,7 +281,7 @@ class _Rehearsal:
                 self.tainted = script.revision
         return bool(state["restored"])
 
-    def _recover(self, script: Any, seen: "_Seen") -> None:
+    def _recover(self, script: Any, seen: _Seen) -> None:
         """After a downgrade that left the schema alone, only the version table is behind: move it."""
         now = _Seen()
         self._visit(now)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import Any, Callable, Dict, List, Optional
 
 from alembic import util
@@ -58,7 +58,7 @@ def render(request: Dict[str, Any]) -> Dict[str, Any]:
     if auto or _needs_environment(environment):
         settle(environment, args)
         environment.run(work, dont_mutate=True, template_args=context.template_args, revision_context=context)
-    if not auto or any(not revision.upgrade_ops.is_empty() for revision in context.generated_revisions):
+    if not auto or any(_has_operations(revision) for revision in context.generated_revisions):
         for script in context.generate_scripts():
             output.written(script)
     return {"files": output.files, **found, "warnings": output.warnings}
@@ -73,7 +73,7 @@ def merge(request: Dict[str, Any]) -> Dict[str, Any]:
     template: Dict[str, Any] = {"config": environment.config}
     if _needs_environment(environment):
         settle(environment, args)
-        environment.run(lambda heads, context: None, dont_mutate=True, template_args=template)
+        environment.run(lambda _heads, _context: None, dont_mutate=True, template_args=template)
     script = environment.script.generate_revision(
         args.get("rev_id") or util.rev_id(),
         args.get("message"),
@@ -104,8 +104,8 @@ class _Output:
     def __init__(self, environment: Environment, out: str) -> None:
         self.files: List[Dict[str, Any]] = []
         self.warnings: List[str] = []
-        self._out = os.path.abspath(out)
-        self._belongs: Dict[str, str] = {}
+        self._out = Path(out).absolute()
+        self._belongs: Dict[str, Path] = {}
         script: Any = environment.script
         self._hooks = _hooks(script)
         self._place = script._rev_path
@@ -120,14 +120,14 @@ class _Output:
         for name, call in self._hooks:
             try:
                 call(path)
-            except (OSError, util.CommandError, ImportError) as error:
+            except (OSError, util.CommandError, ImportError) as error:  # noqa: PERF203 - one hook must not stop the next
                 self.warnings.append(f"The post-write hook {name} did not run: {' '.join(str(error).split())}")
         belongs = self._belongs[path]
         self.files.append(
             {
-                "name": os.path.basename(path),
+                "name": Path(path).name,
                 "written": path,
-                "directory": os.path.dirname(belongs),
+                "directory": str(belongs.parent),
                 "revision": script.revision,
                 "down_revisions": list(script._versioned_down_revisions),
                 "message": script.doc,
@@ -136,13 +136,17 @@ class _Output:
 
     def _rev_path(self, *args: Any, **kw: Any) -> Any:
         belongs = self._place(*args, **kw)
-        path = os.path.join(self._out, os.path.basename(belongs))
-        self._belongs[path] = os.path.abspath(belongs)
+        path = self._out / Path(belongs).name
+        self._belongs[str(path)] = Path(belongs).absolute()
         return type(belongs)(path)
 
     def _ensure_directory(self, path: Any) -> None:
-        if os.path.abspath(path) == self._out:
-            os.makedirs(self._out, exist_ok=True)
+        if Path(path).absolute() == self._out:
+            self._out.mkdir(parents=True, exist_ok=True)
+
+
+def _has_operations(revision: Any) -> bool:
+    return any(not container.is_empty() for container in revision.upgrade_ops_list)
 
 
 def _hooks(script: Any) -> List[Any]:
@@ -164,5 +168,3 @@ def _needs_environment(environment: Environment) -> bool:
     config: Any = environment.config
     read = getattr(config, "get_alembic_option", config.get_main_option)
     return util.asbool(read("revision_environment"))
-
-

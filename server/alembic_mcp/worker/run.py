@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
@@ -63,9 +63,7 @@ class _Change:
                 self.environment.seen.on_connect[name] = f"SET SESSION lock_wait_timeout = {seconds}"
         started = time.perf_counter()
         try:
-            self.environment.run(
-                self._work, before=self._prepare, exclusive=True, destination_rev=self.args["target"]
-            )
+            self.environment.run(self._work, before=self._prepare, exclusive=True, destination_rev=self.args["target"])
         except CallError as error:
             self._explain(error)
             raise
@@ -134,9 +132,7 @@ class _Change:
         return applied
 
     def _tell(self, script: Any, index: int, of: int, state: str) -> None:
-        self.progress(
-            {"revision": script.revision, "message": script.doc, "index": index, "of": of, "state": state}
-        )
+        self.progress({"revision": script.revision, "message": script.doc, "index": index, "of": of, "state": state})
 
     def _explain(self, error: CallError) -> None:
         """Add what was done and where the database is now."""
@@ -154,7 +150,7 @@ class _Change:
             error.details["heads"] = None
             error.details["heads_unknown"] = second.message
 
-    def _read_again(self, *, with_schema: bool = True) -> "tuple[List[str], Dict[str, str]]":
+    def _read_again(self, *, with_schema: bool = True) -> Tuple[List[str], Dict[str, str]]:
         """Heads and schema as another connection sees them."""
         self.environment.seen.read_only()
         found: Dict[str, Any] = {}

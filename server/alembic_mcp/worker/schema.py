@@ -40,9 +40,7 @@ def fingerprint(found: Snapshot) -> str:
 def delta(before: Snapshot, after: Snapshot) -> Dict[str, List[Optional[str]]]:
     """What differs: object key -> [definition before, definition after], None where there is none."""
     return {
-        key: [before.get(key), after.get(key)]
-        for key in sorted({*before, *after})
-        if before.get(key) != after.get(key)
+        key: [before.get(key), after.get(key)] for key in sorted({*before, *after}) if before.get(key) != after.get(key)
     }
 
 
@@ -94,6 +92,7 @@ def _inspected(connection: Any, skipped: str) -> Snapshot:
 
 def _checks(inspector: Any, table: str) -> Snapshot:
     try:
-        return {f"constraint {each['name']} on {table}": each["sqltext"] for each in inspector.get_check_constraints(table)}
+        found = inspector.get_check_constraints(table)
     except NotImplementedError:  # the dialect can't read them
         return {}
+    return {f"constraint {each['name']} on {table}": each["sqltext"] for each in found}

@@ -60,7 +60,8 @@ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
   WHERE k.conrelid = i.indrelid AND k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')) OR NOT i.indisvalid
 UNION ALL
 SELECT 'sequence', rel.nspname, NULL, rel.relname, concat_ws(' ', pg_catalog.format_type(s.seqtypid, NULL),
-  'start', s.seqstart, 'increment', s.seqincrement, 'min', s.seqmin, 'max', s.seqmax, CASE WHEN s.seqcycle THEN 'cycle' END)
+  'start', s.seqstart, 'increment', s.seqincrement, 'min', s.seqmin, 'max', s.seqmax,
+  CASE WHEN s.seqcycle THEN 'cycle' END)
 FROM rel JOIN pg_catalog.pg_sequence s ON s.seqrelid = rel.oid
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
   AND d.objid = rel.oid AND d.deptype = 'i')

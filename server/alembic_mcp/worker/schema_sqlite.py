@@ -23,7 +23,9 @@ WHERE m.type = 'table' AND x.key ORDER BY m.name, i.name, x.seqno
 """
 _GENERATED = {2: "GENERATED VIRTUAL", 3: "GENERATED STORED"}
 _QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]""")
-_NAMED = re.compile(r"CONSTRAINT\s+(\"[^\"]+\"|`[^`]+`|\[[^\]]+\]|\w+)\s+(PRIMARY|UNIQUE|FOREIGN|CHECK)\b", re.IGNORECASE)
+_NAMED = re.compile(
+    r"CONSTRAINT\s+(\"[^\"]+\"|`[^`]+`|\[[^\]]+\]|\w+)\s+(PRIMARY|UNIQUE|FOREIGN|CHECK)\b", re.IGNORECASE
+)
 _CHECK = re.compile(r"(?:CONSTRAINT\s+(?P<name>\"[^\"]+\"|`[^`]+`|\[[^\]]+\]|\w+)\s+)?\bCHECK\s*\(", re.IGNORECASE)
 
 

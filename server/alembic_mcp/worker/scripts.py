@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Dict, Iterable, Iterator, List, Optional
 
@@ -43,7 +44,7 @@ def load(config: Config, entries: Optional[Iterable[Dict[str, Any]]]) -> ScriptD
 
 def script_file(script: Script) -> str:
     """Absolute path of a revision's file."""
-    return os.path.abspath(os.fspath(script.path))
+    return str(Path(script.path).absolute())
 
 
 def has_function(script: Script, name: str) -> bool:
@@ -58,14 +59,14 @@ def index(script: ScriptDirectory) -> Dict[str, Any]:
         ``revisions``: [{revision, down_revisions, depends_on, branch_labels, message, path, date, sha256}];
         ``problems``: [{kind, path, why}]; ``version_locations``: folders.
     """
-    folders = [os.path.abspath(os.fspath(path)) for path in script._version_locations]
+    folders = [str(Path(path).absolute()) for path in script._version_locations]
     revisions: List[Dict[str, Any]] = []
     problems: List[Dict[str, Any]] = []
     seen: Dict[str, str] = {}
     for path in _files(script):
         try:
             found = Script._from_path(script, path)
-        except BaseException as error:  # noqa: BLE001 - a revision's module may raise anything, SystemExit too
+        except BaseException as error:  # a revision's module may raise anything, SystemExit too
             if isinstance(error, KeyboardInterrupt):
                 raise
             problems.append({"kind": "unreadable", "path": path, "why": _why(error)})
@@ -99,7 +100,7 @@ class _LazyModule(ModuleType):
         self.branch_labels = to_tuple(entry.get("branch_labels") or None)
 
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") and name.endswith("__"):
+        if name.startswith(("__", "_alembic_")):  # what Python and Alembic themselves ask for
             raise AttributeError(name)
         folder, file = os.path.split(self.__dict__["__file__"])
         if "_alembic_mcp_real" not in self.__dict__:
@@ -115,7 +116,7 @@ class _LazyScript(Script):
 def _files(script: ScriptDirectory) -> Iterator[str]:
     seen = set()
     for folder in script._version_locations:
-        if os.path.exists(folder):
+        if Path(folder).exists():
             for found in Script._list_py_dir(script, folder):
                 path = os.path.realpath(found)
                 if path not in seen:
@@ -124,8 +125,6 @@ def _files(script: ScriptDirectory) -> Iterator[str]:
 
 
 def _entry(script: Script, path: str) -> Dict[str, Any]:
-    with open(path, "rb") as file:
-        content = file.read()
     created = [line for line in script.longdoc.splitlines() if line.startswith("Create Date:")]
     return {
         "revision": script.revision,
@@ -135,7 +134,7 @@ def _entry(script: Script, path: str) -> Dict[str, Any]:
         "message": script.doc,
         "path": path,
         "date": created[0].partition(":")[2].strip() if created else None,
-        "sha256": hashlib.sha256(content).hexdigest(),
+        "sha256": hashlib.sha256(Path(path).read_bytes()).hexdigest(),
     }
 
 

@@ -40,7 +40,8 @@ END $$;
 CREATE OR REPLACE FUNCTION alembic_mcp.table_rewrite() RETURNS event_trigger
 LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
-  PERFORM alembic_mcp.told(json_build_array('rewrote', NULL, 'table', n.nspname, json_build_array(n.nspname, c.relname)))
+  PERFORM alembic_mcp.told(json_build_array('rewrote', NULL, 'table', n.nspname,
+    json_build_array(n.nspname, c.relname)))
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = pg_event_trigger_table_rewrite_oid();
 END $$;
 """

@@ -25,6 +25,8 @@ __all__ = ["Gone", "Zygote"]
 
 START_SECONDS = 60.0
 EXIT_SECONDS = 3.0
+# Forking takes milliseconds; a zygote that doesn't is stopped or stuck, and is replaced.
+FORK_SECONDS = 20.0
 
 _MESSAGE = struct.Struct("!cQ")
 
@@ -121,7 +123,11 @@ class Zygote:
             os.close(its_output)
         self._tasks.start_soon(fork.read_output)
         try:
-            await fork.begun.wait()
+            with anyio.move_on_after(FORK_SECONDS) as limit:
+                await fork.begun.wait()
+            if limit.cancelled_caught:
+                self._process.kill()
+                await fork.begun.wait()
         except BaseException:
             await fork.aclose()  # it has not got its request, and ends when it sees that it never will
             raise

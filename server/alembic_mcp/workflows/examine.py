@@ -130,7 +130,9 @@ async def examine(
     return Examined(
         direction=direction,
         path=tuple(
-            RevisionLine(revision=id_, message=index.by_id[id_].message if id_ in index.by_id else "") for id_ in path
+            RevisionLine(revision=id_, message=index.by_id[id_].message if id_ in index.by_id else "")
+            # Alembic's own order where it is known: it may swap revisions that do not depend on each other.
+            for id_ in ([one["revision"] for one in rehearsed.get("path", ())] or path)
         ),
         revisions=tuple(revisions),
         findings=tuple(findings),

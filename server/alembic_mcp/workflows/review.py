@@ -48,8 +48,8 @@ async def review(
     )
     return ReviewReport(
         status="done",
-        summary=summary(examined, located),
-        next_steps=next_steps(examined),
+        summary=summary(examined, located) if start is None else _applied(examined, located),
+        next_steps=next_steps(examined, applied=start is not None),
         project=found.name,
         warnings=[*found.warnings, *located.target.warnings, *problems(index)],
         database=located.report(),
@@ -116,18 +116,28 @@ def summary(examined: Examined, located: Located) -> str:
     return f"{text} {worst(grave).problem}" if grave else text
 
 
+def _applied(examined: Examined, located: Located) -> str:
+    """The summary for revisions that the database has already."""
+    grave = [f for f in examined.findings if f.severity in (Severity.BLOCKER, Severity.DANGER)]
+    names = ", ".join(line.revision for line in examined.path)
+    text = f"{located.target.name} has {names} already; this is what it did, judged by the data of today."
+    return f"{text} {worst(grave).problem}" if grave else text
+
+
 def worst(findings: list[Finding]) -> Finding:
     """The gravest finding, the first of several."""
     return min(findings, key=lambda finding: finding.severity.rank)
 
 
-def next_steps(examined: Examined) -> list[str]:
+def next_steps(examined: Examined, *, applied: bool = False) -> list[str]:
     """What to do about the findings, gravest first, and what comes after."""
     grave = sorted(
         (f for f in examined.findings if f.severity in (Severity.BLOCKER, Severity.DANGER)),
         key=lambda finding: finding.severity.rank,
     )
     steps = list(dict.fromkeys(f"{finding.rule}: {finding.remedy}" for finding in grave if finding.remedy))
+    if applied:
+        return ["An applied revision is not edited: write a new one where a finding calls for it."] if grave else []
     steps += [*examined.verdict.refusals]
     match examined.verdict.decision:
         case Decision.RUN:

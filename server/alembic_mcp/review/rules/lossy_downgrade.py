@@ -21,7 +21,8 @@ from ...operations import (
 )
 from ...report import Severity
 from ..context import Context
-from ..counts import rows_of
+from ..names import Names
+from ..questions import NonNullCount
 from ..rule import Found, rule
 
 
@@ -41,7 +42,7 @@ def lossy_downgrade(op: Operation, context: Context) -> Found | None:
         case CreateTable() if any(
             isinstance(other, DropTable) and other.table == op.table for other in context.other
         ) and not _is_filled(op.table, None, context):
-            return _comes_back(op.table, op.table, context)
+            return _comes_back(op.table, op.table, None, context)
         case AddColumn() if (
             any(
                 isinstance(other, DropColumn) and (other.table, other.column) == (op.table, op.column.name)
@@ -50,7 +51,7 @@ def lossy_downgrade(op: Operation, context: Context) -> Found | None:
             and not op.column.computed
             and not _is_filled(op.table, op.column.name, context)
         ):
-            return _comes_back(f"{op.table}.{op.column.name}", op.table, context)
+            return _comes_back(f"{op.table}.{op.column.name}", op.table, op.column.name, context)
     return None
 
 
@@ -71,14 +72,22 @@ def _drop(name: str, table: str, context: Context, *, inverse: bool) -> Found | 
     )
 
 
-def _comes_back(name: str, table: str, context: Context) -> Found | None:
-    rows = rows_of(table, context) if not context.is_new(table) else None
-    if rows is not None and rows.none:
+def _comes_back(name: str, table: str, column: str | None, context: Context) -> Found | None:
+    if not context.running and not _held_data(table, column, context):
         return None
     return Found(
         f"The downgrade makes {name} again, but not what the upgrade dropped with it.",
         remedy=f"Keep a copy of {name} in upgrade(), and put it back in downgrade().",
     )
+
+
+def _held_data(table: str, column: str | None, context: Context) -> bool:
+    """False if what the upgrade drops is known to hold nothing; the names are those from before the upgrade."""
+    original = Names.before(context.revision).table(table)
+    if original is None or (context.facts.is_empty(original) and not context.facts.is_missing(original)):
+        return False
+    answer = context.facts.answer(NonNullCount(original, column)) if column is not None else None
+    return answer is None or answer.rows != 0 or answer.estimated or answer.problem is not None
 
 
 def _made_table(table: str, context: Context) -> bool:
