@@ -4,7 +4,7 @@ import os
 import sys
 import tempfile
 import uuid
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -97,7 +97,7 @@ async def serve(
     folder: Path,
     *arguments: str,
     mode: str = "auto",
-    answers: Sequence[ElicitResult] | None = None,
+    answers: Sequence[ElicitResult | Callable[[], ElicitResult]] | None = None,
     env: dict[str, str] | None = None,
     python: str | None = sys.executable,
     patience: float = 300.0,
@@ -108,7 +108,8 @@ async def serve(
         folder: the working folder, where projects are looked for.
         arguments: further ones of ``serve``.
         mode: 'legacy' (2025-11-25) or 'auto' (the newest).
-        answers: what the person says, one after the other, the last again and again; None: the client can't ask.
+        answers: what the person says, one after the other, the last again and again; or what gives it, called
+            when it is asked. None: the client can't ask.
         env: further environment variables.
         python: the project's interpreter; None: discovered.
         patience: seconds that a call may take.
@@ -128,7 +129,8 @@ async def serve(
 
     async def answer(_: Any, params: Any) -> ElicitResult:
         asked.append(params.message)
-        return left.pop(0) if len(left) > 1 else left[0]
+        said = left.pop(0) if len(left) > 1 else left[0]
+        return said() if callable(said) else said
 
     # A failure of the caller's is carried past the client's task groups, which would wrap it up.
     failure: Exception | None = None

@@ -73,9 +73,11 @@ async def test_a_revision_that_is_nearly_right_is_suggested(tmp_path, db):
 
 async def test_a_prefix_that_fits_two_revisions(tmp_path, db):
     folder = make(tmp_path / "shop", "odd_ids", url=db.url)
+    (folder / "alembic" / "versions" / "f6.py").write_text('revision = "aa1299999999"\ndown_revision = "b2"\n')
     async with serve(folder) as server:
-        report = await assert_refused(server, "upgrade", "a1", "aa1234567890", target="a")
-        assert report["before"] == [] or report["database"] is None
+        await assert_refused(server, "upgrade", "aa1299999999", "aa1234567890", target="aa12")
+        await assert_refused(server, "review", "aa1299999999", "aa1234567890", revisions="aa12")
+        assert (await server.call("current"))["heads"] == []
 
 
 @pytest.mark.parametrize(
@@ -233,7 +235,7 @@ async def test_a_password_in_an_error_of_a_revision(tmp_path, db):
         assert (await server.call("current"))["heads"] == []
 
 
-async def test_a_table_that_another_session_has_locked(tmp_path, pg):
+async def test_an_upgrade_waits_for_a_table_that_another_session_writes_to(tmp_path, pg):
     folder = make(tmp_path / "shop", url=pg.url)
     async with serve(folder) as server:
         await server.call("upgrade", target="a1")
@@ -243,13 +245,28 @@ async def test_a_table_that_another_session_has_locked(tmp_path, pg):
             reports.append(await server.call("upgrade"))
 
         with psycopg.connect(**pg_libpq(pg)) as other:
-            other.execute("LOCK TABLE person IN ACCESS EXCLUSIVE MODE")
+            other.execute("LOCK TABLE person IN ROW EXCLUSIVE MODE")
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(upgrade)
                 await server.wait_for_progress("waits for a lock")
                 other.rollback()
         [report] = reports
         assert_applied(report, ["b2"])
+
+
+async def test_a_table_that_another_session_has_locked_from_the_start(tmp_path, pg):
+    folder = make(tmp_path / "shop", url=pg.url)
+    async with serve(folder, patience=60) as server:
+        await server.call("upgrade", target="a1")
+        with psycopg.connect(**pg_libpq(pg)) as other:
+            other.execute("LOCK TABLE person IN ACCESS EXCLUSIVE MODE")
+            assert (await server.call("current"))["heads"] == ["a1"]
+            report = await server.call("upgrade")
+            assert report["status"] in ("failed", "refused"), report
+            assert "lock" in report["summary"]
+            assert not report["applied"]
+        assert (await server.call("current"))["heads"] == ["a1"]
+        assert_applied(await server.call("upgrade"), ["b2"])
 
 
 def assert_applied(report, after):

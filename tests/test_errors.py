@@ -1,6 +1,6 @@
 import pytest
 
-from alembic_mcp.errors import Refused, redact
+from alembic_mcp.errors import Refused, redact, remember
 
 
 @pytest.mark.parametrize(
@@ -30,3 +30,10 @@ def test_an_error_redacts_its_message_and_its_next_steps():
 
     assert "s3cret" not in str(error)
     assert error.next_steps == ["Check password=*** in .env."]
+
+
+def test_a_remembered_secret_is_hidden_as_a_word_everywhere_from_then_on():
+    remember("correct horse")
+
+    assert redact("the password is correct horse.") == "the password is ***."
+    assert redact("incorrect horses") == "incorrect horses"

@@ -157,6 +157,10 @@ A = {"table": "a"}
             sql(CreateObject, kind="type", name="t")
         ]),
         ("DO $$ DECLARE n int; BEGIN SELECT count(*) INTO n FROM a; END $$", [HARMLESS()]),
+        ("GRANT SELECT, UPDATE (b) ON TABLE s.a, c TO PUBLIC", [
+            sql(AlterObject, kind="privileges", action="grant", name=name, table=name,
+                text="SELECT, UPDATE (b) ON TABLE s.a, c TO PUBLIC") for name in ("s.a", "c")
+        ]),
         ("COMMENT ON TABLE a IS 'x; DROP TABLE a'", [sql(Harmless, what="comment")]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -3,6 +3,7 @@
 import json
 import os
 import pwd
+import re
 import shutil
 import socket
 import sqlite3
@@ -118,10 +119,13 @@ def stock(command, **options):
     subprocess.run(command, check=True, capture_output=True, **options)
 
 
+PARTS = re.compile(r"(?:^CREATE TABLE [^(]+\(|, (?![^(]*\))|\)$)")  # columns and constraints: their order may differ
+
+
 def sqlite_schema(file):
     with closing(sqlite3.connect(file)) as connection:
         rows = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")
-        return sorted((kind, name, " ".join((sql or "").split())) for kind, name, sql in rows)
+        return sorted((kind, name, sorted(part.strip() for part in PARTS.split(" ".join((sql or "").split())))) for kind, name, sql in rows)
 
 
 POSTGRESQL_SCHEMA = """

@@ -94,13 +94,14 @@ async def test_the_tables_that_batch_mode_rebuilds_on_sqlite_are_not_dropped(tmp
     case = tmp_path / "batch.py"
     case.write_text(BATCH)
 
-    reply = await rehearse(case, f"sqlite:///{tmp_path}/real.db", {"dialect": "sqlite", "path": f"{tmp_path}/scratch.db"},
-                           tmp_path)  # fmt: skip
+    scratch = {"dialect": "sqlite", "path": f"{tmp_path}/scratch.db"}
+    reply = await rehearse(case, f"sqlite:///{tmp_path}/real.db", scratch, tmp_path)
     found = review(read_path(reply, "sqlite", None), Facts(), "sqlite")
 
     assert [(one.rule, one.line, one.direction) for one in found] == [
         ("delete-rows", 8, Direction.UPGRADE),
         ("drop-column", 10, Direction.UPGRADE),
+        ("downgrade-does-not-restore", 0, Direction.DOWNGRADE),
         ("lossy-downgrade", 15, Direction.DOWNGRADE),
         ("lossy-downgrade", 16, Direction.DOWNGRADE),
     ]

@@ -108,12 +108,12 @@ def test_many_findings_are_counted_and_the_worst_are_told():
         ),
         pytest.param(
             GenerateReport(status="done", summary="s", files=[File(path="versions/b2.py", revision="b2")]),
-            "Wrote versions/b2.py (b2)",
+            "Revision: b2",
             id="generate",
         ),
         pytest.param(
             MergeReport(status="done", summary="s", file=File(path="versions/m.py", revision="m")),
-            "Wrote versions/m.py (m)",
+            "Revision: m",
             id="merge",
         ),
         pytest.param(

@@ -134,6 +134,13 @@ def test_env_py_may_set_its_version_locations(make, tmp_path):
     assert project.call("run", direction="upgrade", target="head")["after"] == ["r1"]
 
 
+SWALLOWS_CONNECT = """
+import sqlalchemy as sa
+try:
+    sa.create_engine("postgresql+psycopg://u:hidden@localhost:1/x").connect()
+except sa.exc.OperationalError:
+    print("never mind")
+"""
 SETTINGS = "import os\nSECRET = os.environ['NOT_SET_ANYWHERE']\n"
 
 
@@ -155,13 +162,7 @@ SETTINGS = "import os\nSECRET = os.environ['NOT_SET_ANYWHERE']\n"
             "connection",
             "Errno",
         ),
-        (
-            "import sqlalchemy as sa\ntry:\n"
-            "    sa.create_engine('postgresql+psycopg://u:hidden@localhost:1/x').connect()\n"
-            "except sa.exc.OperationalError:\n    print('never mind')\n",
-            "no_configure",
-            "swallowed this: connection",
-        ),
+        (SWALLOWS_CONNECT, "no_configure", "swallowed this: connection"),
     ],
     ids=["settings", "syntax", "nothing", "exit", "no-run", "unreachable", "unreachable-async", "swallowed"],
 )
@@ -207,10 +208,12 @@ def test_one_broken_file_does_not_blind_the_rest_where_an_index_is_given(make, t
     assert project.call("look", indexed=True)["heads"] == ["r2"]
 
 
-DRIFTED = "import sqlalchemy as sa\nmetadata = sa.MetaData()\n" + (
-    "sa.Table('people', metadata, sa.Column('id', sa.Integer, primary_key=True), sa.Column('age', sa.Integer))\n"
-    "sa.Table('pets', metadata, sa.Column('id', sa.Integer, primary_key=True))\n"
-)
+DRIFTED = """
+import sqlalchemy as sa
+metadata = sa.MetaData()
+sa.Table("people", metadata, sa.Column("id", sa.Integer, primary_key=True), sa.Column("age", sa.Integer))
+sa.Table("pets", metadata, sa.Column("id", sa.Integer, primary_key=True))
+"""
 
 
 def test_compare_lists_the_differences_in_plain_words(make, database):
@@ -379,7 +382,7 @@ def test_the_index_serves_alembic_in_all_it_asks(make, tmp_path):
     found = project.call("run", indexed=True, direction="upgrade", target="heads")
     assert found["after"] == ["m3", "x1"]
     assert "imported m3" in found["output"]
-    found = project.call("run", indexed=True, direction="downgrade", target="m3@-1", expect_path=["m3"])
-    assert found["after"] == ["a2", "b2", "x1"] or found["after"] == ["b2", "x1"]
+    found = project.call("run", indexed=True, direction="downgrade", target="r1")
+    assert found["after"] == ["r1"]
     with closing(sqlite3.connect(tmp_path / "app.db")) as connection:
         assert connection.execute("SELECT count(*) FROM people").fetchone() == (0,)

@@ -319,7 +319,7 @@ def test_a_connection_to_another_database_is_refused(make, database, code, named
         ("socket.getaddrinfo('api.example.com', 443)", "looks up api.example.com:443"),
         ("subprocess.run(['touch', 'made.txt'])", "starts a process: touch made.txt"),
         ("os.system('touch made.txt')", "runs a shell command: touch made.txt"),
-        ("os.fork()", "forks: "),
+        ("os.fork()", "forks"),
     ],
     ids=["socket", "name", "process", "shell", "fork"],
 )
@@ -415,3 +415,196 @@ def test_tables_outside_the_default_schema_are_named_with_it(make, database):
     dropped = state["downgrade"]["statements"][0]["measured"]["dropped"]
     assert {"kind": "table", "name": "other.things"} in dropped
     assert state["restored"] is True
+
+
+def test_a_revision_may_write_temporary_files_only(make, database, tmp_path):
+    (tmp_path / "temporary").mkdir()
+    project = make()
+    project.revision(
+        "r1",
+        """
+        with tempfile.TemporaryFile() as file:
+            file.write(b"x")
+        open("backup.csv", "w")
+        """,
+        top="import tempfile",
+    )
+    found = rehearse(project, postgresql(database), env={"TMPDIR": str(tmp_path / "temporary")})
+    assert [each["what"] for each in found["outside"]] == [f"writes {project.folder / 'backup.csv'}"]
+    assert not (project.folder / "backup.csv").exists()
+
+
+EVERYTHING = """
+CREATE SCHEMA app
+CREATE TYPE app.mood AS ENUM ('glad')
+CREATE DOMAIN app.age AS int CHECK (VALUE > 0)
+CREATE TYPE app.pair AS (a int, b text)
+CREATE SEQUENCE app.seq
+CREATE TABLE app.t (id int PRIMARY KEY, m app.mood, "Odd Name" text, n int GENERATED ALWAYS AS IDENTITY)
+CREATE TABLE app.part (id int, d date) PARTITION BY RANGE (d)
+CREATE TABLE app.part1 PARTITION OF app.part FOR VALUES FROM ('2020-01-01') TO ('2021-01-01')
+CREATE VIEW app.v AS SELECT id FROM app.t
+CREATE MATERIALIZED VIEW app.mv AS SELECT id FROM app.t
+REFRESH MATERIALIZED VIEW app.mv
+CREATE INDEX ON app.t (m) WHERE id > 3
+CREATE FUNCTION app.f(x int) RETURNS int LANGUAGE sql AS 'SELECT 1'
+CREATE FUNCTION app.g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'
+CREATE TRIGGER trg BEFORE INSERT ON app.t FOR EACH ROW EXECUTE FUNCTION app.g()
+ALTER TABLE app.t DISABLE TRIGGER trg
+ALTER TABLE app.t ENABLE ROW LEVEL SECURITY
+CREATE POLICY pol ON app.t USING (id > 0)
+CREATE RULE r AS ON DELETE TO app.t DO INSTEAD NOTHING
+CREATE STATISTICS app.st ON id, m FROM app.t
+COMMENT ON TABLE app.t IS 'x'
+GRANT SELECT ON app.t TO PUBLIC
+ALTER DEFAULT PRIVILEGES IN SCHEMA app GRANT SELECT ON TABLES TO PUBLIC
+CREATE TABLE app.copy AS SELECT * FROM app.t
+SELECT id INTO app.into_table FROM app.t
+SET session_replication_role = replica
+CREATE TABLE app.unseen (id int)
+SET session_replication_role = origin
+ALTER TABLE app.t ADD CONSTRAINT ex EXCLUDE USING btree (id WITH =)
+ALTER TABLE app.t ALTER m TYPE text
+TRUNCATE app.t
+"""
+
+
+def test_every_kind_of_object_can_be_watched_and_compared(make, database):
+    project = make()
+    statements = [line for line in EVERYTHING.splitlines() if line]
+    project.revision(
+        "r1",
+        "\n".join(f"op.get_bind().exec_driver_sql({each!r})" for each in statements),
+        'op.execute("DROP SCHEMA app CASCADE")',
+    )
+    found = rehearse(project, postgresql(database))
+    state = found["revisions"]["r1"]
+    assert (state["upgrade_error"], state["restored"], state["not_restored"]) == (None, True, [])
+    measured = {each["sql"]: each["measured"] for each in state["upgrade"]["statements"]}
+    assert measured["CREATE TABLE app.unseen (id int)"]["created"] == [["table", "app.unseen"]]
+    assert measured["ALTER TABLE app.t ALTER m TYPE text"]["rewritten"] == ["app.t"]
+    assert measured["TRUNCATE app.t"]["rewritten"] == []
+    dropped = {(each["kind"], each["name"]) for each in state["downgrade"]["statements"][0]["measured"]["dropped"]}
+    assert {("table", "app.t"), ("view", "app.v"), ("type", "app.mood"), ("policy", "app.t.pol")} <= dropped
+    delta = found["delta"]
+    assert delta["type app.mood"] == [None, "enum 'glad'"]
+    assert delta["table app.t"] == [None, "row level security"]
+    assert delta["column app.t.Odd Name"] == [None, "text"]
+    assert set(delta) >= {
+        "schema app",
+        "domain app.age",
+        "type app.pair",
+        "sequence app.seq",
+        "view app.v",
+        "materialized view app.mv",
+        "function app.f(x integer)",
+        "trigger trg on app.t",
+        "policy pol on app.t",
+        "rule r on app.t",
+        "constraint ex on app.t",
+        "table app.part1",
+    }
+
+
+OPERATIONS = {
+    'op.create_primary_key("pk", "a", ["x", "y"])': {
+        "kind": "add_constraint",
+        "constraint": "primary key",
+        "name": "pk",
+        "table": "a",
+        "columns": ["x", "y"],
+    },
+    'op.create_unique_constraint("uq", "a", ["x"])': {"constraint": "unique", "columns": ["x"]},
+    'op.create_foreign_key("fk", "b", "a", ["x"], ["x"], ondelete="CASCADE", postgresql_not_valid=True)': {
+        "constraint": "foreign key",
+        "table": "b",
+        "references": "a",
+        "referenced_columns": ["x"],
+        "on_delete": "CASCADE",
+        "not_valid": True,
+    },
+    'op.create_check_constraint("ck", "a", sa.column("x") > 3)': {"constraint": "check", "expression": "x > 3"},
+    'op.create_exclude_constraint("ex", "a", ("x", "="), using="btree")': {"constraint": "exclude", "columns": ["x"]},
+    'op.drop_constraint("ex", "a")': {"kind": "drop_constraint", "name": "ex", "constraint": None},
+    'op.drop_constraint("ck", "a", type_="check")': {"kind": "drop_constraint", "constraint": "check"},
+    'op.create_index("ix", "a", [sa.text("lower(z)"), "y"], unique=True)': {
+        "kind": "create_index",
+        "columns": ["lower(z)", "y"],
+        "unique": True,
+        "concurrently": False,
+    },
+    'op.drop_index("ix", "a")': {"kind": "drop_index", "name": "ix", "table": "a"},
+    'op.alter_column("a", "z", server_default="it\'s", nullable=False)': {
+        "kind": "alter_column",
+        "default": "'it''s'",
+        "nullable": False,
+        "type": None,
+        "drops_default": False,
+    },
+    'op.alter_column("a", "z", server_default=None, nullable=True)': {"drops_default": True, "nullable": True},
+    'op.alter_column("a", "z", type_=sa.Integer(), postgresql_using="length(z)")': {
+        "type": "INTEGER",
+        "using": "length(z)",
+    },
+    'op.alter_column("a", "z", new_column_name="w")': {"rename_to": "w", "type": None},
+    'op.rename_table("b", "c")': {"kind": "rename_table", "table": "b", "to": "c"},
+    'op.create_table_comment("a", "text")': {"kind": "comment", "table": "a"},
+    'op.bulk_insert(sa.table("c", sa.column("x")), [{"x": None}, {"x": None}])': {
+        "kind": "bulk_insert",
+        "table": "c",
+        "rows": 2,
+    },
+    'op.execute(sa.update(sa.table("a", sa.column("y", sa.Integer))).values(y=7))': {
+        "kind": "execute",
+        "sql": "UPDATE a SET y=7",
+    },
+    "op.execute(sa.text(\"DELETE FROM a WHERE CAST(w AS text) LIKE 'x%'\"))": {
+        "kind": "execute",
+        "sql": "DELETE FROM a WHERE CAST(w AS text) LIKE 'x%'",
+    },
+    'op.add_column("a", sa.Column("n", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False))': {
+        "kind": "add_column",
+        "column": {
+            "name": "n",
+            "type": "TIMESTAMP WITH TIME ZONE",
+            "nullable": False,
+            "server_default": "now()",
+            "primary_key": False,
+            "identity": False,
+            "computed": False,
+        },
+    },
+    "op.cluster()": {"kind": "custom", "op": "ClusterOp"},
+    'op.drop_table("c")': {"kind": "drop_table", "table": "c", "cascade": False},
+}
+CUSTOM = """
+from alembic.operations import MigrateOperation, Operations
+
+@Operations.register_operation("cluster")
+class ClusterOp(MigrateOperation):
+    @classmethod
+    def cluster(cls, operations):
+        return operations.invoke(cls())
+
+@Operations.implementation_for(ClusterOp)
+def cluster(operations, operation):
+    operations.execute("CREATE TABLE other (id int)")
+    operations.drop_table("other")
+"""
+
+
+def test_every_operation_is_described_by_its_fields(make, database):
+    project = make()
+    database.run("CREATE TABLE a (x int, y int, z text)", "CREATE TABLE b (x int)")
+    project.revision("r1", "\n".join(OPERATIONS), None, top=CUSTOM)
+    state = rehearse(project, postgresql(database))["revisions"]["r1"]
+    assert state["upgrade_error"] is None
+    operations = state["upgrade"]["operations"]
+    for (call, expected), found in zip(OPERATIONS.items(), operations, strict=True):
+        assert {key: found[key] for key in expected} == expected
+        assert found["line"] == project.line("r1", call)
+        assert found["statements"]
+    custom = next(each for each in operations if each["kind"] == "custom")
+    assert len(custom["statements"]) == 2
+    sent = {index for each in operations for index in each["statements"]}
+    assert sent == set(range(len(state["upgrade"]["statements"])))

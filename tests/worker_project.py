@@ -1,4 +1,4 @@
-"""A tiny Alembic project that a test writes line by line, and calls of the worker on it, each in a process of its own."""
+"""A tiny Alembic project that a test writes line by line, and calls of the worker on it, each in its own process."""
 
 import json
 import os
@@ -56,7 +56,7 @@ ANYIO = ASYNC.replace("asyncio.run(main())", "import anyio.from_thread\nanyio.fr
 PEOPLE = 'op.create_table("people", sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.String(50)))'
 
 
-class CallFailed(Exception):
+class CallFailed(Exception):  # noqa: N818 - what the worker answered
     """The worker answered with an error.
 
     Attributes:
@@ -77,7 +77,7 @@ class Project:
         progress: what the last call told on its way.
     """
 
-    def __init__(self, folder, url="sqlite://", env=SYNC, models=MODELS, ini="", interpreter=sys.executable):
+    def __init__(self, folder, url="sqlite://", *, env=SYNC, models=MODELS, ini="", interpreter=sys.executable):
         self.folder = folder
         self.url = url
         self.interpreter = interpreter

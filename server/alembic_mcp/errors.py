@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["Failed", "NeedsAnswer", "NotDone", "Refused", "redact"]
+__all__ = ["Failed", "NeedsAnswer", "NotDone", "Refused", "redact", "remember"]
 
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*):[^\s'\"]*@", re.IGNORECASE)
 _KEYWORD = re.compile(
@@ -14,14 +14,24 @@ _KEYWORD = re.compile(
 )
 
 
+_SHORTEST = 4
+_remembered: set[str] = set()
+
+
+def remember(*secrets: str) -> None:
+    """From now on these never appear in what `redact` returns, wherever they stand."""
+    _remembered.update(secret for secret in secrets if len(secret) >= _SHORTEST)
+
+
 def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
-    """Return *text* without passwords: those known (*secrets*), those in URLs, those in ``password=...``.
+    """Return *text* without passwords: those known (*secrets*, and what was remembered), in URLs, in ``password=...``.
 
     This is the one place that redacts; whatever leaves the server (reports, logs, errors) goes through it.
     """
-    for secret in secrets:
-        if len(secret) > 2:  # noqa: PLR2004 - replacing one letter everywhere would tell more than it hides
-            text = text.replace(secret, "***")
+    for secret in sorted({*secrets, *_remembered}, key=len, reverse=True):
+        if secret in text and len(secret) >= _SHORTEST:
+            # A weak password such as "test" may be part of a word, and hiding words would hide what is said.
+            text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
     return _KEYWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
 
 

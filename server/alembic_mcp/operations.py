@@ -430,6 +430,7 @@ class Revision:
         created_before: tables created by earlier revisions of the same path: not live.
         renamed: name in this revision -> name in the target database, for tables renamed earlier in the path.
         rehearsed: None where no rehearsal was possible.
+        source: text of the file; empty if it could not be read.
     """
 
     revision: str
@@ -440,6 +441,7 @@ class Revision:
     created_before: frozenset[str] = frozenset()
     renamed: dict[str, str] = field(default_factory=dict)
     rehearsed: Rehearsed | None = None
+    source: str = ""
 
     def operations(self, direction: Direction) -> tuple[Operation, ...]:
         """The operations of one direction."""

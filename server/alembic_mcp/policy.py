@@ -21,6 +21,7 @@ from .operations import (
     Direction,
     DropColumn,
     DropConstraint,
+    DropObject,
     Harmless,
     Operation,
     RenameTable,
@@ -43,6 +44,8 @@ Action = Literal["upgrade", "downgrade", "stamp"]
 _LOSES_DATA = ("drop-table", "drop-column", "truncate", "delete-rows")
 _UNCLEAR = ("irreversible-downgrade", "downgrade-does-not-restore", "downgrade-will-fail")
 _ESCALATE_AS_THEY_ARE = ("changes-primary-key", "unrecognised-statement", "acts-outside-database")
+_HOLDS_TABLES = ("schema", "owned", "database", "tablespace")
+_REASONS = 5
 _PARTS = ("table column", "table constraint", "trigger", "policy", "rule")
 _PRIMARY_KEY = re.compile(r"^pk$|^pk_|_pk$|_pkey$", re.IGNORECASE)
 """How primary keys are named where the directive does not say what kind of constraint it drops."""
@@ -133,7 +136,7 @@ def decide(
     if environment.guarded:
         why = f"The database counts as {environment.value}: {environment_reason}."
         found.append(Escalation(rule="production-database", why=why, level=Level.PERSON))
-    escalations = tuple(_merged(found))
+    escalations = tuple(_levelled(_merged(found), settings))
     if refused:
         return Verdict(Decision.REFUSE, escalations, tuple(refused))
     return Verdict(Decision.ASK if escalations else Decision.RUN, escalations)
@@ -152,6 +155,15 @@ def _history(
     for one in findings:
         if one.rule == "edits-applied-revision":
             yield Escalation(rule="rewrites-history", why=one.problem, level=Level.CLIENT)
+
+
+def _levelled(escalations: Iterable[Escalation], settings: Settings) -> list[Escalation]:
+    """With the levels that the settings give; person first."""
+    found = [
+        one.model_copy(update={"level": Level(settings.levels[one.rule])}) if one.rule in settings.levels else one
+        for one in escalations
+    ]
+    return sorted(found, key=lambda one: one.level is not Level.PERSON)
 
 
 @dataclass(frozen=True)
@@ -187,6 +199,10 @@ class _Change:
             rows = one.evidence.get("rows", one.evidence.get("values"))
             large = isinstance(rows, int) and rows > self.settings.large_rows
             yield Escalation(rule="drops-data", why=one.problem, level=Level.PERSON if large else Level.CLIENT)
+        for op, revision, _ in self._operations():
+            if isinstance(op, DropObject) and (op.cascade or op.kind in _HOLDS_TABLES) and not _watched(op):
+                why = f"{revision.revision} drops {op.kind} {op.name}, and what goes with it was not measured."
+                yield Escalation(rule="drops-data", why=why, level=Level.CLIENT)
 
     def _rows_changed(self) -> Iterator[Escalation]:
         """large-data-migration: certain without a condition; with one it may be few rows, but nothing proves it."""
@@ -266,7 +282,8 @@ class _Change:
         for revision in self.revisions:
             tried = revision.rehearsed
             ran = (
-                tried is not None
+                self.rehearsed
+                and tried is not None
                 and (tried.upgraded if self.running is Direction.UPGRADE else tried.downgraded) is not None
             )
             if not ran and not revision.operations(self.running):
@@ -308,6 +325,13 @@ def _matches(table: str, pattern: str) -> bool:
     return fnmatchcase(table, pattern) or fnmatchcase(table.rpartition(".")[2], pattern)
 
 
+def _watched(op: Operation) -> bool:
+    """True if all that went with it was seen, and is an operation of its own."""
+    return bool(op.statements) and all(
+        statement.measured is not None and statement.measured.complete for statement in op.statements
+    )
+
+
 def _takes_primary_key(op: DropColumn | DropConstraint) -> bool:
     """True if a primary key was seen to go with it."""
     names = [
@@ -328,6 +352,9 @@ def _merged(found: Sequence[Escalation]) -> Iterator[Escalation]:
     for rule in rules:
         of_rule = [one for one in found if one.rule == rule]
         level = Level.PERSON if any(one.level is Level.PERSON for one in of_rule) else Level.CLIENT
-        why = " ".join(dict.fromkeys(one.why for one in of_rule))
+        reasons = list(dict.fromkeys(one.why for one in of_rule))
+        why = " ".join(reasons[:_REASONS])
+        if len(reasons) > _REASONS:
+            why += f" And {len(reasons) - _REASONS} more of the kind, among the findings."
         merged.append(Escalation(rule=rule, why=why, level=level))
     yield from sorted(merged, key=lambda one: one.level is not Level.PERSON)

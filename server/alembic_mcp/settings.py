@@ -39,6 +39,8 @@ class Settings:
         large_rows: from this many rows on, a change is large.
         databases: by name; ``default`` is what env.py uses on its own.
         x: ``-x`` arguments that every call passes.
+        approval_lifetime: seconds that a plan waits for its approval, and that the approval stays valid.
+        levels: escalation -> ``client`` or ``person``, where somebody wants another level than the rule's own.
         loosening_ignored: what the project's file tried to loosen, one line each; it has no effect.
     """
 
@@ -49,4 +51,6 @@ class Settings:
     large_rows: int = 100_000
     databases: dict[str, NamedDatabase] = field(default_factory=dict)
     x: tuple[str, ...] = ()
+    approval_lifetime: float = 900.0
+    levels: dict[str, str] = field(default_factory=dict)
     loosening_ignored: tuple[str, ...] = ()

@@ -76,6 +76,7 @@ class Target:
         identity: stable identity of the database itself, never the URL: ``postgresql:<system id>:<name>``,
             ``sqlite:<device>:<inode>``.
         marker: value of the database's own ``alembic_mcp.environment``, None if it has none.
+        pins: fingerprints in the database's own ``alembic_mcp.approvers``: nobody else can approve what changes it.
         heads: revisions that the database has.
         version_table: its name, with the schema where it has one.
         default_schema: ``public`` unless the role's search_path says otherwise; None for SQLite.
@@ -98,6 +99,7 @@ class Target:
     port: int | None = None
     user: str | None = None
     marker: str | None = None
+    pins: tuple[str, ...] = ()
     heads: tuple[str, ...] = ()
     version_table: str = "alembic_version"
     default_schema: str | None = None

@@ -10,7 +10,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ __all__ = ["Layer", "load_settings", "project_layer", "read_toml", "user_file", 
 _DEFAULT = Settings()
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _PASSWORD_IN_URL = re.compile(r"://[^/\s@]*:[^\s@]*@")
+_DURATION = re.compile(r"(\d{1,6}) ?(m|h|d)(?:in(?:ute)?s?|ours?|ays?)?\Z")
+_LONGEST_LIFETIME = 7 * 86_400
 _toml_cache: dict[Path, tuple[tuple[int, int, int], dict[str, Any]]] = {}
 
 
@@ -45,6 +47,8 @@ class Layer:
     audit_tables: tuple[str, ...] = ()
     large_rows: int | None = None
     x: tuple[str, ...] | None = None
+    approval_lifetime: float | None = None
+    levels: dict[str, str] = field(default_factory=dict)
     databases: tuple[NamedDatabase, ...] = ()
 
 
@@ -127,13 +131,33 @@ def _tightened(settings: Settings, layer: Layer) -> Settings:
         ignored = (*ignored, f"large_rows = {layer.large_rows} in {layer.file}: {why}")
     elif layer.large_rows is not None:
         large_rows = min(large_rows, layer.large_rows)
-    merged = _merged(settings, layer)
-    return replace(merged, large_rows=large_rows, loosening_ignored=ignored)
+    lifetime = settings.approval_lifetime
+    if layer.approval_lifetime is not None and layer.approval_lifetime > _DEFAULT.approval_lifetime:
+        why = f"a project can only shorten it; lengthen it in {user_file()}."
+        ignored = (*ignored, f"approval_lifetime in {layer.file}: {why}")
+    elif layer.approval_lifetime is not None:
+        lifetime = min(lifetime, layer.approval_lifetime)
+    lowered = [rule for rule, level in layer.levels.items() if level != "person"]
+    if lowered:
+        why = f"a project can only raise levels to person; lower them in {user_file()}."
+        ignored = (*ignored, f"levels of {', '.join(lowered)} in {layer.file}: {why}")
+    levels = {**settings.levels, **{rule: level for rule, level in layer.levels.items() if level == "person"}}
+    return replace(
+        _merged(settings, layer),
+        large_rows=large_rows,
+        approval_lifetime=lifetime,
+        levels=levels,
+        loosening_ignored=ignored,
+    )
 
 
 def _overruled(settings: Settings, layer: Layer) -> Settings:
-    merged = _merged(settings, layer)
-    return merged if layer.large_rows is None else replace(merged, large_rows=layer.large_rows)
+    merged = replace(_merged(settings, layer), levels={**settings.levels, **layer.levels})
+    if layer.large_rows is not None:
+        merged = replace(merged, large_rows=layer.large_rows)
+    if layer.approval_lifetime is not None:
+        merged = replace(merged, approval_lifetime=layer.approval_lifetime)
+    return merged
 
 
 def _merged(settings: Settings, layer: Layer) -> Settings:
@@ -243,6 +267,22 @@ def _rows(value: Any) -> int:
     return value
 
 
+def _lifetime(value: Any) -> float:
+    match = _DURATION.match(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError('must be a time such as "15 minutes", "8 hours" or "7 days"')
+    seconds = int(match[1]) * {"m": 60, "h": 3600, "d": 86_400}[match[2]]
+    if not 60 <= seconds <= _LONGEST_LIFETIME:  # noqa: PLR2004 - a minute
+        raise ValueError("must be between 1 minute and 7 days")
+    return float(seconds)
+
+
+def _levels(value: Any) -> dict[str, str]:
+    if not isinstance(value, dict) or not all(level in ("client", "person") for level in value.values()):
+        raise ValueError('must give escalations the level "client" or "person": { drops-data = "person" }')
+    return dict(value)
+
+
 def _environment(value: Any) -> Environment:
     names = [str(environment) for environment in Environment]
     if value not in names:
@@ -281,6 +321,8 @@ _KEYS: dict[str, Callable[[Any], Any]] = {
     "audit_tables": _strings,
     "large_rows": _rows,
     "x": _x_arguments,
+    "approval_lifetime": _lifetime,
+    "levels": _levels,
     "databases": _databases,
 }
 _DATABASE_KEYS: dict[str, Callable[[Any], Any]] = {"environment": _environment, "env": _variables, "x": _x_arguments}

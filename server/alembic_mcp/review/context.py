@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from ..operations import Direction, Insert, Operation, Rehearsed, Revision
+from ..operations import AddColumn, Direction, DropConstraint, DropIndex, Insert, Operation, Rehearsed, Revision
 from .names import Names
 from .questions import Answer, Facts, NonNullCount, RowCount
+from .schema import Key, Schema
 
-__all__ = ["Context", "Outside", "Path"]
+__all__ = ["Context", "Outside", "Path", "ScriptProblem"]
 
 
 @dataclass(frozen=True)
@@ -19,6 +20,16 @@ class Outside:
     what: str
     revision: str
     line: int = 0
+
+
+@dataclass(frozen=True)
+class ScriptProblem:
+    """Something that is wrong with the revision files: ``kind`` is ``duplicate-revision``, ``missing-ancestor``, ..."""
+
+    kind: str
+    why: str
+    revision: str = ""
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -33,6 +44,12 @@ class Path:
         heads: all heads of the scripts.
         labelled_heads: those that have a branch label of their own: several of these are meant.
         outside: what the revisions tried to do outside the database.
+        schema: what the real database has before the first of them runs.
+        problems: what is wrong with the revision files.
+        applied_hashes: revision -> SHA-256 of its file when it was applied, for those that the database has.
+        file_hashes: revision -> SHA-256 of its file now.
+        own_modules: top-level modules of the project itself.
+        large_rows: from this many rows on, a change is large.
     """
 
     revisions: Sequence[Revision]
@@ -42,6 +59,12 @@ class Path:
     heads: tuple[str, ...] = ()
     labelled_heads: tuple[str, ...] = ()
     outside: tuple[Outside, ...] = ()
+    schema: Schema = field(default_factory=Schema)
+    problems: tuple[ScriptProblem, ...] = ()
+    applied_hashes: Mapping[str, str] = field(default_factory=dict)
+    file_hashes: Mapping[str, str] = field(default_factory=dict)
+    own_modules: frozenset[str] = frozenset()
+    large_rows: int = 100_000
 
 
 @dataclass(frozen=True)
@@ -103,6 +126,13 @@ class Context:
             return table in self.names.filled
         return table in self._filled() or self.facts.is_missing(original) or not self.facts.is_empty(original)
 
+    def in_use(self, table: str) -> bool:
+        """True if others may be using *table*: it was not made on the way, and is not known to have no rows.
+
+        A table that was made and filled on the way is live, but nobody waits for it yet.
+        """
+        return not self.is_new(table) and self.is_live(table)
+
     def rows(self, table: str) -> int | None:
         """Rows of *table* in the real database; None if unknown, 0 for a table made on the way and not filled."""
         original = self.names.table(table)
@@ -121,6 +151,36 @@ class Context:
             return self.facts.answer(RowCount(original))
         old = self.names.column(table, column)
         return self.facts.answer(NonNullCount(original, old)) if old is not None else None
+
+    def type(self, table: str, column: str) -> str | None:
+        """The type of a column right before the operation, as the database or the revision spells it."""
+        original, old = self.names.table(table), self.names.column(table, column)
+        if original is not None and old is not None:
+            return self.path.schema.type(original, old)
+        return next(
+            (
+                op.column.type or None
+                for op in reversed(self.prior)
+                if isinstance(op, AddColumn) and (op.table, op.column.name) == (table, column)
+            ),
+            None,
+        )
+
+    def keys(self, table: str) -> tuple[Key, ...]:
+        """Constraints and indexes that *table* has in the real database, less what went since."""
+        original = self.names.table(table)
+        if original is None:
+            return ()
+        gone = {op.name for op in self.prior if isinstance(op, (DropConstraint, DropIndex))}
+        return tuple(key for key in self.path.schema.keys(original) if not key.name or key.name not in gone)
+
+    def steps(self) -> Iterator[tuple[Operation, Context]]:
+        """The operations still to come, each with the context that it stands in: for a check of a whole revision."""
+        names, prior = self.names.copy(), list(self.prior)
+        for index, op in enumerate(self.later):
+            yield op, replace(self, names=names, prior=tuple(prior), later=self.later[index + 1 :])
+            names.walk(op)
+            prior.append(op)
 
     def _filled(self) -> set[str]:
         """Tables that are there and got rows on the way."""

@@ -8,7 +8,10 @@ from .context import Context
 from .questions import MISSING
 from .rule import Evidence
 
-__all__ = ["Count", "rows_of", "values_of"]
+__all__ = ["SMALL", "Count", "rows_of", "values_of"]
+
+SMALL = 10_000
+"""Rows up to which a table is read or written from end to end within a blink."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,12 @@ class Count:
     def none(self) -> bool:
         """True only if they were counted and there are none."""
         return self.number == 0 and not self.estimated
+
+    @property
+    def small(self) -> bool:
+        """True if they are known to be so few that working through them takes a blink."""
+        unknown = self.number is None or (self.estimated and self.number == 0)
+        return not unknown and (self.number or 0) < SMALL
 
     @property
     def text(self) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..operations import Direction, Harmless, Operation, Revision
 from ..report import Finding
-from .context import Context, Outside, Path
+from .context import Context, Outside, Path, ScriptProblem
 from .names import Names
 from .questions import Facts, Question, RowCount
 from .rule import Evidence, Found, Rule, each
 from .rules import RULES
+from .schema import Schema
 
 __all__ = ["contexts", "questions", "review"]
 
@@ -24,6 +25,12 @@ def review(
     heads: Sequence[str] = (),
     labelled_heads: Sequence[str] = (),
     outside: Iterable[Outside] = (),
+    schema: Mapping[str, str] | None = None,
+    problems: Iterable[ScriptProblem] = (),
+    applied_hashes: Mapping[str, str] | None = None,
+    file_hashes: Mapping[str, str] | None = None,
+    own_modules: Iterable[str] = (),
+    large_rows: int = 100_000,
     rules: Sequence[Rule] = RULES,
 ) -> list[Finding]:
     """Judge *revisions* (in the order in which they would run) against *facts*, worst finding first in each line.
@@ -32,7 +39,11 @@ def review(
     as what would happen on the day when somebody needs it. Sorted by place in the path, direction, line and severity;
     nothing twice.
     """
-    path = Path(tuple(revisions), facts, dialect, running, tuple(heads), tuple(labelled_heads), tuple(outside))
+    path = Path(
+        tuple(revisions), facts, dialect, running, tuple(heads), tuple(labelled_heads), tuple(outside),
+        schema=Schema(schema or {}), problems=tuple(problems), applied_hashes=applied_hashes or {},
+        file_hashes=file_hashes or {}, own_modules=frozenset(own_modules), large_rows=large_rows,
+    )  # fmt: skip
     found: dict[tuple[object, ...], Finding] = {}
     for one in _findings(path, rules):
         found.setdefault((one.rule, one.revision, one.direction, one.line, one.table, one.problem), one)
@@ -143,7 +154,7 @@ def _evidence(rule: Rule, op: Operation | None, context: Context) -> Evidence:
     if op is None:
         return {"measured": context.rehearsed is not None}
     evidence: Evidence = {"measured": any(statement.measured is not None for statement in op.statements)}
-    if rule.lock_mode is not None:
+    if rule.lock_mode is not None and context.is_postgresql:
         evidence["lock_mode"] = rule.lock_mode.value
     return evidence
 

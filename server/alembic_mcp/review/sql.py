@@ -18,6 +18,10 @@ _HARMLESS = frozenset(
         "ANALYZE", "ANALYSE", "DESCRIBE", "CHECKPOINT", "DEALLOCATE", "CLOSE", "UNLOCK",
     }
 )  # fmt: skip
+_NO_TABLES = (
+    "ALL", "SCHEMA", "SEQUENCE", "DATABASE", "FUNCTION", "PROCEDURE", "ROUTINE", "DOMAIN", "FOREIGN", "LANGUAGE",
+    "LARGE", "PARAMETER", "TABLESPACE", "TYPE", "*",
+)  # fmt: skip
 _HARMLESS_PRAGMAS = frozenset(
     {
         "TABLE_INFO", "TABLE_XINFO", "TABLE_LIST", "INDEX_LIST", "INDEX_INFO", "INDEX_XINFO", "FOREIGN_KEY_LIST",
@@ -109,7 +113,7 @@ def _statement(words: Words) -> list[Operation]:
     if keyword in ("VACUUM", "CLUSTER", "REINDEX", "REFRESH", "LOCK"):
         return ddl.maintain(words, keyword)
     if keyword in ("GRANT", "REVOKE"):
-        return [AlterObject(kind="privileges", action=keyword.lower(), text=words.rest, from_sql=True)]
+        return _privileges(words, keyword.lower())
     if keyword in ("COMMIT", "END", "ROLLBACK", "ABORT"):
         return _transaction(words, keyword)
     if keyword in _HARMLESS:
@@ -139,6 +143,19 @@ def _transaction(words: Words, keyword: str) -> list[Operation]:
         return _harmless(words)
     action = "commit" if keyword in ("COMMIT", "END") else "rollback"
     return [AlterObject(kind="transaction", action=action, from_sql=True)]
+
+
+def _privileges(words: Words, action: str) -> list[Operation]:
+    text = words.rest
+    words.until("ON")
+    tables = []
+    if words.take("ON") and not words.sees_any(*_NO_TABLES):
+        words.take("TABLE")
+        tables = words.names()
+    return [
+        AlterObject(kind="privileges", action=action, name=table, table=table or None, text=text, from_sql=True)
+        for table in tables or [""]
+    ]
 
 
 def _set(words: Words) -> list[Operation]:
@@ -194,6 +211,8 @@ def _copy(words: Words) -> list[Operation]:
 
 def _pragma(words: Words) -> list[Operation]:
     name = words.next().upper
+    if words.take("."):  # main.table_info, temp.table_info
+        name = words.next().upper
     if name in _HARMLESS_PRAGMAS:
         return _harmless(words)
     if name in ("FOREIGN_KEYS", "DEFER_FOREIGN_KEYS", "RECURSIVE_TRIGGERS", "LEGACY_ALTER_TABLE"):

@@ -117,7 +117,11 @@ class PostgresServers:
 
         try:
             await make()
-            redirect = {"dialect": "postgresql", "params": {**databases.params, "dbname": name}}
+            redirect = {
+                "dialect": "postgresql",
+                "params": {**databases.params, "dbname": name},
+                "shared": not server.embedded,
+            }
             yield Scratch(redirect, f"an empty database on {server.label}", same_version=True, recreate=fresh)
         finally:
             with anyio.CancelScope(shield=True), suppress(ScratchUnavailable):  # unreachable now: it is swept later

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from ..errors import redact
 from ..report import (
     ChangeReport,
     CheckReport,
@@ -28,12 +29,13 @@ OUTPUT_CHARACTERS = 2_000
 
 
 def structured(report: Report) -> dict[str, Any]:
-    """*report* as the JSON object that tools and ``--json`` give."""
-    return report.model_dump(mode="json", by_alias=True)
+    """*report* as the JSON object that tools and ``--json`` give, without secrets."""
+    whole: dict[str, Any] = _clean(report.model_dump(mode="json", by_alias=True))
+    return whole
 
 
 def readable(report: Report) -> str:
-    """*report* in a few lines: summary, decision, the worst findings, what to do next."""
+    """*report* in a few lines, without secrets: summary, decision, the worst findings, what to do next."""
     lines = [report.summary]
     lines += _details(report)
     lines += [f"Warning: {warning}" for warning in report.warnings]
@@ -41,7 +43,19 @@ def readable(report: Report) -> str:
         lines += ["What the project's code printed:", report.output.strip()[-OUTPUT_CHARACTERS:]]
     if report.next_steps:
         lines += ["Next:", *(f"- {step}" for step in report.next_steps)]
-    return "\n".join(lines)
+    return redact("\n".join(lines))
+
+
+def _clean(value: Any) -> Any:
+    """Redact every text in a JSON value."""
+    match value:
+        case str():
+            return redact(value)
+        case dict():
+            return {key: _clean(item) for key, item in value.items()}
+        case list():
+            return [_clean(item) for item in value]
+    return value
 
 
 def _details(report: Report) -> Iterator[str]:
@@ -49,12 +63,12 @@ def _details(report: Report) -> Iterator[str]:
         case ReviewReport():
             yield from _review(report)
         case GenerateReport():
-            yield from (f"Wrote {file.path} ({file.revision})" for file in report.files)
+            yield from (f"Revision: {file.revision}" for file in report.files)
             yield from _rehearsal(report.rehearsal)
             yield from _findings(report.findings)
         case MergeReport():
             if report.file:
-                yield f"Wrote {report.file.path} ({report.file.revision})"
+                yield f"Revision: {report.file.revision}"
             yield from _rehearsal(report.rehearsal)
         case CurrentReport():
             yield from _listed("pending", (f"{line.revision} {line.message}".rstrip() for line in report.pending))

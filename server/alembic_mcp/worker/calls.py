@@ -16,6 +16,7 @@ from .rehearse import rehearse
 from .render import merge, render
 from .run import run
 from .scripts import index
+from .static import static
 
 __all__ = ["handle"]
 
@@ -64,4 +65,5 @@ _CALLS: Dict[str, Callable[[Dict[str, Any], Progress], Dict[str, Any]]] = {
     "render": lambda request, _: render(request),
     "merge": lambda request, _: merge(request),
     "index": lambda request, _: _index(request),
+    "static": lambda request, _: static(request),
 }

@@ -21,7 +21,9 @@ _READ_ONLY = {
     "mariadb": "SET SESSION TRANSACTION READ ONLY",
 }
 # What env.py may send on every run, before it comes to the revisions: CREATE SCHEMA IF NOT EXISTS and its kin.
-_DEFINITION = re.compile(r"\s*(CREATE|ALTER|DROP|GRANT|COMMENT)\s", re.IGNORECASE)
+_DEFINITION = re.compile(r"\s*(CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT|DO)\s", re.IGNORECASE)
+# SQLite refuses to begin like this where nothing may be written.
+_BEGIN_TO_WRITE = re.compile(r"\s*BEGIN\s+(IMMEDIATE|EXCLUSIVE)\b", re.IGNORECASE)
 
 
 class Attempt(NamedTuple):
@@ -87,6 +89,8 @@ class Watch:
             text = " ".join(statement.split())[:200]
             self.warnings.append(f"env.py sends this on every run; it was left out here: {text}")
             return "SELECT 1", parameters
+        if self._read_only and connection.dialect.name == "sqlite" and _BEGIN_TO_WRITE.match(statement):
+            return "BEGIN", parameters
         return statement, parameters
 
 

@@ -59,9 +59,11 @@ class _Reader:
             return "GENERATED AS IDENTITY"
         if not isinstance(value, ClauseElement):
             return str(value)
+        escapes = self.dialect.paramstyle in ("format", "pyformat")
         for options in ({"literal_binds": True}, {}):
             try:
-                return str(value.compile(dialect=self.dialect, compile_kwargs=options))
+                found = str(value.compile(dialect=self.dialect, compile_kwargs=options))
+                return found.replace("%%", "%") if escapes and options else found
             except Exception:  # noqa: BLE001, PERF203, S112 - a construct of the user's may fail in any way
                 continue
         return str(value)
@@ -98,11 +100,12 @@ class _Reader:
         return sorted({self.referenced(target) for target in targets if target is not None})
 
     def referenced(self, target: Any) -> str:
+        schema: Any
         if isinstance(target, str):
-            schema, _, table = target.rpartition(".")[0].rpartition(".")
+            schema, _, name = target.rpartition(".")[0].rpartition(".")
         else:
-            schema, table = getattr(target.table, "schema", None), target.table.name
-        return qualified(table, schema or None, self.dialect) or ""
+            schema, name = getattr(target.table, "schema", None), target.table.name
+        return qualified(name, schema or None, self.dialect) or ""
 
     def columns(self, columns: Any) -> List[str]:
         return [

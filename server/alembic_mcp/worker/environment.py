@@ -49,6 +49,8 @@ class Run:
 
     def steps(self, heads: Any, context: MigrationContext) -> List[Any]:
         """What Alembic calls to learn the steps."""
+        if context.as_sql:
+            raise CallError("no_configure", "env.py runs in offline mode although it was not asked to.")
         self.reached.append(context)
         if len(self.reached) > 1:
             self.several = True
@@ -101,6 +103,7 @@ class Environment:
         """
         project = request["project"]
         self.root = os.path.realpath(project["root"])
+        self._folders = {self.root, str(Path(project["root"]).absolute())}
         self.refused: List[CallError] = []
         self.running: Optional[Run] = None
         self._anyio = False
@@ -147,14 +150,14 @@ class Environment:
 
     def modules(self) -> Dict[str, str]:
         """The project's files that were imported so far, env.py included: absolute path -> SHA-256."""
+        inside = tuple(folder + os.sep for folder in self._folders)
         paths = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
-        paths.add(str(self._env_py()))
-        inside = self.root + os.sep
         found = {}
-        for path in paths:
-            if path and path.endswith(".py"):
+        for path in {*paths, str(self._env_py())}:
+            # Most modules are elsewhere: ask the file system only about those that are not.
+            if path and path.startswith(inside) and path.endswith(".py"):
                 real = os.path.realpath(path)
-                if real.startswith(inside) and is_user_file(real, self.root) and Path(real).is_file():
+                if is_user_file(real, self.root) and Path(real).is_file():
                     found[real] = hashlib.sha256(Path(real).read_bytes()).hexdigest()
         return dict(sorted(found.items()))
 
@@ -219,8 +222,10 @@ class Environment:
 def _config(project: Dict[str, Any], name: str, x: Sequence[str], options: Dict[str, Any]) -> Config:
     """The configuration as ``alembic -c ... -n ... -x ... NAME`` makes it, command-line options included."""
     kw: Dict[str, Any] = {}
+    reads_toml = "toml_file" in inspect.signature(Config.__init__).parameters
+    file = project.get("config_file")
     if project.get("toml_file"):
-        if "toml_file" not in inspect.signature(Config.__init__).parameters:
+        if not reads_toml:
             raise CallError(
                 "alembic",
                 "The project is configured in pyproject.toml, which Alembic reads from 1.16 on.",
@@ -231,7 +236,7 @@ def _config(project: Dict[str, Any], name: str, x: Sequence[str], options: Dict[
     function = getattr(command, name, None)
     positional, keywords = ("revision",) if name in ("upgrade", "downgrade", "stamp") else (), tuple(options)
     cmd_opts = argparse.Namespace(
-        config=[project["config_file"]] if project.get("config_file") else None,
+        config=[file] if file and reads_toml else file,
         name=section,
         x=list(x) or None,
         raiseerr=False,
@@ -243,7 +248,7 @@ def _config(project: Dict[str, Any], name: str, x: Sequence[str], options: Dict[
     )
     for key, value in options.items():
         setattr(cmd_opts, key, value)
-    return Config(project.get("config_file"), ini_section=section, cmd_opts=cmd_opts, stdout=sys.stdout, **kw)
+    return Config(file, ini_section=section, cmd_opts=cmd_opts, stdout=sys.stdout, **kw)
 
 
 def _in_anyio_thread(function: Callable[[], None]) -> None:

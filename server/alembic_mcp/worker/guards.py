@@ -1,8 +1,8 @@
 """Keeps a rehearsal inside its scratch database: what a revision does to the world outside is stopped and noted.
 
-Stopped while a revision's own function runs: network connections, name look-ups, new processes. env.py may do as it
-always does (it has run for real before, to find the database), except that it can't open another database. Threads that
-ran before the revision started are left alone.
+Stopped while a revision's own function runs: network connections, name look-ups, new processes, changes of files
+outside the folder for temporary ones. env.py may do as it always does (it has run for real before, to find the
+database), except that it can't open another database. Threads that ran before the revision started are left alone.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import tempfile
 import threading
 from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
@@ -28,6 +29,19 @@ _PROCESSES = {
     "os.forkpty": "forks",
     "pty.spawn": "starts a process",
 }
+_FILES = {
+    "os.remove": "removes",
+    "os.rename": "moves",
+    "os.mkdir": "makes the folder",
+    "os.rmdir": "removes the folder",
+    "os.truncate": "truncates",
+    "os.link": "links",
+    "os.symlink": "links",
+    "os.chmod": "changes",
+    "os.chown": "changes",
+}
+_WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_SHORT = 200
 
 
 class Guards:
@@ -43,14 +57,22 @@ class Guards:
         self._redirect = redirect
         self._root = root
         self._allowed = _addresses(redirect.params) if redirect.dialect == "postgresql" else set()
+        self._harmless = tuple(
+            os.path.join(os.path.realpath(folder), "")  # noqa: PTH118 - with a separator at its end
+            for folder in (tempfile.gettempdir(), sys.pycache_prefix, os.devnull)
+            if folder
+        )
         self._inside = threading.local()
         self._events: Dict[str, Callable[[Tuple[Any, ...]], Optional[str]]] = {
             "socket.connect": self._socket,
             "socket.sendto": self._socket,
             "socket.getaddrinfo": self._look_up,
+            "open": self._open,
         }
         for name, what in _PROCESSES.items():
-            self._events[name] = lambda args, what=what: f"{what}: {_command(args)}"  # type: ignore[misc]
+            self._events[name] = lambda args, what=what: _command(what, args)  # type: ignore[misc]
+        for name, what in _FILES.items():
+            self._events[name] = lambda args, what=what: self._file(what, args)  # type: ignore[misc]
         # An audit hook can't be removed: the process that answers a rehearsal answers nothing else.
         sys.addaudithook(self._audit)
 
@@ -62,11 +84,13 @@ class Guards:
         step = self._recorder.step
         if judge is None or step is None or threading.get_ident() in step.threads:
             return
-        what = judge(args)
-        if what is None or getattr(self._inside, "busy", False):
+        if getattr(self._inside, "busy", False):
             return
         self._inside.busy = True
         try:
+            what = judge(args)
+            if what is None:
+                return
             path, line = caller(self._root)
             own = step.line()
             found = {"what": what, "line": own or line or 0, "path": step.path if own else path or step.path}
@@ -101,6 +125,20 @@ class Guards:
             return None  # nothing is asked of anybody; connecting to it is another event
         return f"looks up {host if isinstance(host, str) else os.fsdecode(host)}{f':{port}' if port else ''}"
 
+    def _open(self, args: Tuple[Any, ...]) -> Optional[str]:
+        mode, flags = args[1], args[2] or 0
+        writes = any(letter in mode for letter in "wax+") if isinstance(mode, str) else bool(flags & _WRITES)
+        return self._file("writes", args) if writes else None
+
+    def _file(self, what: str, args: Tuple[Any, ...]) -> Optional[str]:
+        name = args[0] if args else None
+        if not isinstance(name, (str, bytes, os.PathLike)):
+            return None  # an open file
+        path = os.path.realpath(os.fsdecode(name))
+        if (path + os.sep).startswith(self._harmless) or "__pycache__" in path:
+            return None
+        return f"{what} {path}"
+
 
 def _addresses(params: Dict[str, str]) -> Set[Any]:
     """The addresses of the scratch database."""
@@ -126,9 +164,10 @@ def _is_address(host: Any) -> bool:
     return False
 
 
-def _command(args: Tuple[Any, ...]) -> str:
-    """The program and its arguments, shortened."""
+def _command(what: str, args: Tuple[Any, ...]) -> str:
+    """*what* with the program and its arguments, shortened."""
     command = args[1] if len(args) > 1 and isinstance(args[1], (list, tuple)) else args[0] if args else ""
     words = command if isinstance(command, (list, tuple)) else [command]
     text = " ".join(os.fsdecode(word) if isinstance(word, (bytes, os.PathLike)) else str(word) for word in words)
-    return text if len(text) <= 200 else text[:200] + " ..."  # noqa: PLR2004 - enough to recognise it
+    text = text if len(text) <= _SHORT else text[:_SHORT] + " ..."
+    return f"{what}: {text}" if text else what

@@ -8,7 +8,6 @@ from typing import Any, Dict, List, Optional, Tuple
 
 from alembic.runtime.migration import MigrationContext
 from alembic.util import to_list
-from sqlalchemy import text
 
 from . import schema
 from .connections import Watch, sqlite_path
@@ -16,15 +15,22 @@ from .environment import Environment
 
 __all__ = ["look", "metadatas", "version_table"]
 
+# The marks of the database itself: what current_setting() says could come from the project's own connection string.
 _POSTGRESQL = """
-SELECT current_database(), current_setting('server_version'), current_setting('alembic_mcp.environment', true),
+SELECT current_database(), current_setting('server_version'),
+  (SELECT s.setconfig FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
+    WHERE s.setrole = 0 AND d.datname = current_database()),
   r.rolsuper, r.rolcreatedb, r.rolname, has_function_privilege('pg_catalog.pg_control_system()', 'execute')
 FROM pg_catalog.pg_roles r WHERE r.rolname = current_user
 """
+# A look is over quickly or not at all: another session may hold a table for hours.
+_PATIENTLY_READ_ONLY = (
+    "SELECT set_config('default_transaction_read_only', 'on', false), set_config('lock_timeout', '4s', false)"
+)
 # What a connection needs; psycopg2 tells all that its libpq knows, and another libpq may not know it.
 _LIBPQ = frozenset(
-    ("host", "port", "user", "password", "dbname", "options", "connect_timeout", "sslmode", "sslrootcert", "sslcert")
-    + ("sslkey", "sslpassword", "sslcrl", "channel_binding", "gssencmode", "krbsrvname")
+    {"host", "port", "user", "password", "dbname", "options", "connect_timeout", "sslmode", "sslrootcert", "sslcert"}
+    | {"sslkey", "sslpassword", "sslcrl", "channel_binding", "gssencmode", "krbsrvname"}
 )
 _LIBPQ_DEFAULTS = {"sslmode": "prefer", "channel_binding": "prefer", "gssencmode": "prefer", "krbsrvname": "postgres"}
 
@@ -37,6 +43,7 @@ def look(request: Dict[str, Any]) -> Dict[str, Any]:
     """
     environment = Environment(request, "current", check_heads=False)
     environment.seen.read_only()
+    environment.seen.on_connect["postgresql"] = _PATIENTLY_READ_ONLY
     found: Dict[str, Any] = {}
 
     def work(heads: Any, context: MigrationContext) -> None:
@@ -45,7 +52,7 @@ def look(request: Dict[str, Any]) -> Dict[str, Any]:
         if request["args"].get("schema"):
             found["fingerprint"] = schema.fingerprint(schema.snapshot(context))
 
-    run = environment.run(work, dont_mutate=True)
+    run = environment.run(work, before=_read_heads_plainly, dont_mutate=True)
     found.setdefault("fingerprint", None)
     found["warnings"] = list(dict.fromkeys(environment.seen.warnings))
     if run.several:
@@ -68,6 +75,20 @@ def metadatas(context: MigrationContext) -> Optional[List[Any]]:
     return None if metadata is None else list(to_list(metadata))
 
 
+def _read_heads_plainly(context: MigrationContext) -> None:
+    """Read the heads on PostgreSQL without Alembic, whose queries take longer to put together than to run."""
+    connection: Any = context.connection
+    if connection.dialect.name != "postgresql":
+        return
+    table = connection.dialect.identifier_preparer.format_table(context._version)
+    if "%" in table or "'" in table:
+        return
+    heads: Tuple[str, ...] = ()
+    if connection.exec_driver_sql(f"SELECT to_regclass('{table}') IS NOT NULL").scalar():
+        heads = tuple(row[0] for row in connection.exec_driver_sql(f"SELECT version_num FROM {table}"))  # noqa: S608
+    context.get_current_heads = lambda: heads  # type: ignore[method-assign]
+
+
 def _describe(context: MigrationContext, seen: Watch) -> Dict[str, Any]:
     connection = context.connection
     dialect = context.dialect
@@ -78,12 +99,13 @@ def _describe(context: MigrationContext, seen: Watch) -> Dict[str, Any]:
         "user": None,
         "port": None,
         "marker": None,
+        "pins": [],
         "may_create_databases": False,
         "superuser": False,
         "default_schema": None if dialect.name == "sqlite" else dialect.default_schema_name,
         "version_table": version_table(context),
         "transaction_per_migration": bool(context._transaction_per_migration),
-        "metadata_tables": None if metadata is None else sum(len(each.tables) for each in metadata),
+        "metadata_tables": None if metadata is None else sum(len(getattr(each, "tables", ())) for each in metadata),
     }
     attempt = next((each for each in reversed(seen.attempts) if each.dialect is dialect), None)
     if dialect.name == "sqlite":
@@ -98,7 +120,7 @@ def _describe(context: MigrationContext, seen: Watch) -> Dict[str, Any]:
 def _sqlite(connection: Any, attempt: Any) -> Dict[str, Any]:
     path = sqlite_path(attempt.cargs, attempt.cparams) if attempt else None
     if path is None:
-        rows = connection.execute(text("PRAGMA database_list")).fetchall()
+        rows = connection.exec_driver_sql("PRAGMA database_list").fetchall()
         path = next((row[2] for row in rows if row[1] == "main"), None) or None
     if path is None:
         identity = "sqlite:memory"
@@ -117,13 +139,14 @@ def _sqlite(connection: Any, attempt: Any) -> Dict[str, Any]:
 
 
 def _postgresql(connection: Any, attempt: Any) -> Dict[str, Any]:
-    name, version, marker, superuser, creates, user, may_identify = connection.execute(text(_POSTGRESQL)).fetchone()
+    name, version, settings, superuser, creates, user, may_identify = connection.exec_driver_sql(_POSTGRESQL).fetchone()
+    marks = _marks(settings or [])
     libpq, complete = _libpq(connection, attempt)
     host = libpq.get("host", "")
     port = libpq.get("port")
     identity = f"postgresql:{host or 'localhost'}:{port or 5432}:{name}"
     if may_identify:
-        system = connection.execute(text("SELECT system_identifier FROM pg_catalog.pg_control_system()")).scalar()
+        system = connection.exec_driver_sql("SELECT system_identifier FROM pg_catalog.pg_control_system()").scalar()
         identity = f"postgresql:{system}:{name}"
     return {
         "name": name,
@@ -132,11 +155,23 @@ def _postgresql(connection: Any, attempt: Any) -> Dict[str, Any]:
         "user": user,
         "server_version": version.split()[0],
         "identity": identity,
-        "marker": marker or None,
+        "marker": marks.get("environment") or None,
+        "pins": [pin.strip() for pin in marks.get("approvers", "").split(",") if pin.strip()],
         "superuser": superuser,
         "may_create_databases": superuser or creates,
         "connect": {"libpq": {**libpq, "dbname": name}, "path": None, "complete": complete},
     }
+
+
+def _marks(settings: List[str]) -> Dict[str, str]:
+    """What ALTER DATABASE has set under our name: ``environment``, ``approvers``."""
+    found = {}
+    for setting in settings:
+        name, _, value = setting.partition("=")
+        family, _, mark = name.lower().partition(".")
+        if family == "alembic_mcp":
+            found[mark] = value
+    return found
 
 
 def _other(connection: Any, attempt: Any) -> Dict[str, Any]:
@@ -146,7 +181,7 @@ def _other(connection: Any, attempt: Any) -> Dict[str, Any]:
     host, port = params.get("host") or url.host or "localhost", params.get("port") or url.port
     name = url.database or ""
     if dialect.name in ("mysql", "mariadb"):
-        name = connection.execute(text("SELECT DATABASE()")).scalar() or name
+        name = connection.exec_driver_sql("SELECT DATABASE()").scalar() or name
     version = getattr(dialect, "server_version_info", None) or ()
     return {
         "name": name,

@@ -22,7 +22,11 @@ from .tracer import Tracer
 
 __all__ = ["Recorder", "Step"]
 
-_CHANGES_ROWS = re.compile(r"\s*(INSERT|UPDATE|DELETE|MERGE|COPY|REPLACE|WITH)\b", re.IGNORECASE)
+_CHANGES_ROWS = re.compile(
+    r"(?:\s|--[^\n]*\n|/\*.*?\*/)*(?:(?:INSERT|UPDATE|DELETE|MERGE|COPY|REPLACE)\b"
+    r"|WITH\b.*\b(?:INSERT|UPDATE|DELETE|MERGE)\b)",
+    re.IGNORECASE | re.DOTALL,
+)
 _SQL_LIMIT = 20_000
 _REPEATS_TRACED = 20
 

@@ -27,6 +27,13 @@ _ADDRESS = re.compile(
     r"|requireauth|channel_binding|gss.*|krbsrvname|target_session_attrs|load_balance_hosts|connect_timeout|timeout"
     r"|unix_sock|direct_tls|creator|async_creator_fn|connection_class"
 )
+# Wherever it stands, in a DO block too: one rehearsal too many on another server costs little.
+_CLUSTER_WIDE = re.compile(
+    r"\b(CREATE|ALTER|DROP|REASSIGN|COMMENT\s+ON)\s+"
+    r"(ROLE|USER(?!\s+MAPPING)|GROUP|DATABASE|TABLESPACE|SUBSCRIPTION|SYSTEM|OWNED)\b"
+    r"|\b(GRANT|REVOKE)\b(?:(?!\bON\b).)*\b(TO|FROM)\b|\bpg_(terminate|cancel)_backend\b|\bdblink",
+    re.IGNORECASE | re.DOTALL,
+)
 # How drivers connect when they are called without SQLAlchemy: module -> names in it.
 _DRIVERS: Dict[str, Tuple[str, ...]] = {
     "psycopg": ("connect", "Connection.connect", "AsyncConnection.connect"),
@@ -57,7 +64,8 @@ class Redirect:
     """Installed for the rest of the process.
 
     Args:
-        to: ``{"dialect": "postgresql", "params": libpq keywords}`` or ``{"dialect": "sqlite", "path": file}``.
+        to: ``{"dialect": "postgresql", "params": libpq keywords}`` or ``{"dialect": "sqlite", "path": file}``;
+            ``"shared": True`` if real databases live on the same server.
         refused: gets every refusal, since the code that tried may swallow what is raised.
         root: the project's folder, to say which line of it tried.
     """
@@ -68,6 +76,8 @@ class Redirect:
         self.path: Optional[str] = str(Path(to["path"]).resolve()) if to.get("path") else None
         self.root = root
         self._refused = refused
+        if to.get("shared"):
+            event.listen(sqlalchemy.engine.Engine, "before_cursor_execute", self._within_database)
         try:
             event.listen(sqlalchemy.engine.Engine, "do_connect", self._do_connect, insert=True)
         except TypeError:  # SQLAlchemy 1.4 has no way to be first; listeners of an engine still come later
@@ -94,6 +104,18 @@ class Redirect:
         """Whether ``sqlite3.connect(database)`` stays in memory or in the scratch file."""
         path = sqlite_path((database,), {}) if isinstance(database, (str, bytes, os.PathLike)) else None
         return path is None or (self.path is not None and os.path.realpath(path) == os.path.realpath(self.path))
+
+    def _within_database(self, connection: Any, cursor: Any, statement: str, *rest: Any) -> None:
+        """Stop what would change the server rather than the scratch database."""
+        del connection, cursor, rest
+        if _CLUSTER_WIDE.search(statement):
+            error = CallError(
+                "cluster_wide",
+                "The revision changes roles, databases or settings of the whole server, which a rehearsal must not do "
+                "on a server that holds real databases.",
+            )
+            self._refused.append(error)
+            raise error
 
     def _do_connect(self, dialect: Any, record: Any, cargs: Any, cparams: Dict[str, Any]) -> Any:
         del record

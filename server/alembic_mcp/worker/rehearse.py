@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from typing import Any, Callable, Dict, List, Optional, Set, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 
-from alembic.runtime.migration import MigrationContext, MigrationStep
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import pool
 
 from . import differences, schema, scripts
@@ -16,6 +16,7 @@ from .guards import Guards
 from .look import version_table
 from .recorder import Recorder, Step
 from .redirect import Redirect
+from .runs import Runs, failed
 from .tracer import Tracer, install
 
 __all__ = ["rehearse"]
@@ -40,9 +41,9 @@ class _Rehearsal:
         self.upwards = args["direction"] == "upgrade"
         self.prove = bool(args.get("prove", True))
         self.skipped: Set[str] = set(args.get("skip_downgrade") or ())
-        self.progress = progress
         self.environment = Environment(request, args["direction"], revision=args["target"], sql=False, tag=None)
         self.recorder = Recorder()
+        self.runs = Runs(self.environment, self.recorder, progress)
         redirect = Redirect(args["redirect"], self.environment.refused, self.environment.root)
         self.guards = Guards(self.recorder, redirect, self.environment.root)
         self.path: List[Any] = []
@@ -56,10 +57,11 @@ class _Rehearsal:
         self.heads_after: Optional[List[str]] = None
         self.tainted: Optional[str] = None
         self.in_one_go: Optional[bool] = None
+        self.failed_alone = False
 
     def answer(self) -> Dict[str, Any]:
         started = time.perf_counter()
-        self._visit(self._prepare)
+        self.runs.visit(self._prepare)
         if self.path:
             if not self.upwards:
                 self._down()
@@ -68,7 +70,7 @@ class _Rehearsal:
             else:
                 self._in_one_go()
         if self.after is None and self.tainted is None:
-            self._visit(self._take_stock)
+            self.runs.visit(self._take_stock)
         after = self.before if self.after is None else self.after
         known = {each["description"] for each in self.standing or ()}
         new = [each for each in self.found or () if each["description"] not in known]
@@ -84,6 +86,7 @@ class _Rehearsal:
                 for each in self.path
             ],
             "revisions": self.revisions,
+            "schema": self.before,
             "delta": schema.delta(self.before, after),
             "fingerprint_before": schema.fingerprint(self.before),
             "fingerprint_after": schema.fingerprint(after),
@@ -95,84 +98,10 @@ class _Rehearsal:
             "in_one_go": self.in_one_go,
             "outside": self.guards.outside,
             "tainted": self.tainted,
+            "failed_alone": self.failed_alone,
             "modules": self.environment.modules(),
             "milliseconds": round((time.perf_counter() - started) * 1000, 1),
         }
-
-    # one run of env.py each
-
-    def _visit(self, look: Callable[[Any, MigrationContext], None]) -> None:
-        """Run env.py without a step."""
-
-        def work(heads: Any, context: MigrationContext) -> None:
-            look(heads, context)
-
-        self.environment.run(work, exclusive=True, dont_mutate=True)
-
-    def _take(
-        self,
-        scripts_: List[Any],
-        direction: str,
-        first: Optional[Callable[[Any, MigrationContext], None]] = None,
-        *,
-        silently: bool = False,
-    ) -> Tuple[Dict[str, Step], Optional[Dict[str, Any]]]:
-        """Run env.py with the given revisions' steps, in this order.
-
-        Args:
-            scripts_: the revisions.
-            direction: ``upgrade`` or ``downgrade``.
-            first: called before the first step.
-            silently: only move the version table.
-
-        Returns:
-            What each step recorded, and the error that stopped the run, if one did.
-        """
-        taken: Dict[str, Step] = {}
-        make = MigrationStep.upgrade_from_script if direction == "upgrade" else MigrationStep.downgrade_from_script
-
-        def work(heads: Any, context: MigrationContext) -> List[Any]:
-            if first is not None:
-                first(heads, context)
-            steps = []
-            for index, script in enumerate(scripts_):
-                step = make(context.script.revision_map, script)  # type: ignore[union-attr]
-                if silently:
-                    step.migration_fn = _nothing
-                else:
-                    tell = self._teller(script, direction, index, len(scripts_))
-                    taken[script.revision] = self.recorder.wrap(step, scripts.script_file(script), tell)
-                steps.append(step)
-            return steps
-
-        try:
-            self.environment.run(work, exclusive=True, destination_rev=scripts_[-1].revision)
-        except CallError as error:
-            if error.kind in ("not_redirectable", "connection", "no_configure") and not _failed(taken):
-                raise
-            return taken, _failed(taken) or {
-                "message": error.message,
-                "sql": error.details.get("sql"),
-                "line": 0,
-                "sqlstate": error.details.get("sqlstate"),
-            }
-        return taken, None
-
-    def _teller(self, script: Any, direction: str, index: int, of: int) -> Callable[[Step, str], None]:
-        def tell(step: Step, state: str) -> None:
-            del step, state
-            self.progress(
-                {
-                    "revision": script.revision,
-                    "message": script.doc,
-                    "direction": direction,
-                    "index": index,
-                    "of": of,
-                    "state": "running",
-                }
-            )
-
-        return tell
 
     # what is looked at
 
@@ -212,15 +141,17 @@ class _Rehearsal:
         clean = True
         for script in self.path:
             state = self.revisions[script.revision]
-            taken, error = self._take([script], "upgrade")
+            taken, error = self.runs.take([script], "upgrade")
             _record(state, taken.get(script.revision))
             state["upgraded"], state["upgrade_error"] = error is None, error
             if error is not None:
+                # Alembic remembers things within a run (the types it has created), which may be what is missing here.
+                self.failed_alone = script is not self.path[0]
                 return
             last = script is self.path[-1]
             seen = _Seen()
             if script.revision in self.skipped or not self._has_downgrade(script, state):
-                self._visit(self._take_stock if last else seen)
+                self.runs.visit(self._take_stock if last else seen)
                 clean = False
             else:
                 clean = self._down_again(script, seen, before, heads) and clean
@@ -254,18 +185,18 @@ class _Rehearsal:
             if last and self.args.get("converge"):
                 self.found = differences.between(context)
 
-        taken, error = self._take([script], "downgrade", first)
+        taken, error = self.runs.take([script], "downgrade", first)
         _record(state, taken.get(script.revision))
         state["downgraded"], state["downgrade_error"] = error is None, error
         sent = state["downgrade"]["statements"]
         state["downgrade_empty"] = error is None and not sent and bool(state["upgrade"]["statements"])
         back = _Seen()
         if error is not None:
-            self._visit(back)
+            self.runs.visit(back)
             if back.schema != seen.schema or back.heads != seen.heads:
                 self.tainted = script.revision
             return False
-        taken, error = self._take([script], "upgrade", back)
+        taken, error = self.runs.take([script], "upgrade", back)
         state["not_restored"] = schema.differences(before, back.schema)
         if back.heads != heads:
             state["not_restored"].append(f"the database is at {', '.join(back.heads) or 'base'} afterwards")
@@ -276,7 +207,7 @@ class _Rehearsal:
             return False
         if not state["restored"]:
             again = _Seen()
-            self._visit(again)
+            self.runs.visit(again)
             if again.schema != seen.schema:
                 self.tainted = script.revision
         return bool(state["restored"])
@@ -284,68 +215,69 @@ class _Rehearsal:
     def _recover(self, script: Any, seen: _Seen) -> None:
         """After a downgrade that left the schema alone, only the version table is behind: move it."""
         now = _Seen()
-        self._visit(now)
+        self.runs.visit(now)
         if now.schema == seen.schema and now.heads != seen.heads:
-            _, error = self._take([script], "upgrade", silently=True)
+            _, error = self.runs.take([script], "upgrade", silently=True)
             if error is None:
                 return
         self.tainted = script.revision
 
     def _whole(self) -> None:
         """Run the path in one transaction, as the real run will; each revision has proved to work on its own."""
-        _, error = self._take(list(reversed(self.path)), "downgrade")
+        _, error = self.runs.take(list(reversed(self.path)), "downgrade")
         if error is None:
             self._in_one_go(record=False)
 
     def _in_one_go(self, *, record: bool = True) -> None:
-        taken, error = self._take(self.path, "upgrade")
+        taken, error = self.runs.take(self.path, "upgrade")
         self.in_one_go = error is None
-        for script in self.path:
-            step = taken.get(script.revision)
-            state = self.revisions[script.revision]
-            if record and step is not None and (step.finished or step.error):
-                _record(state, taken.get(script.revision))
-                state["upgraded"] = step.finished and error is None
-            if error is not None and step is not None and step.error:
-                state["upgraded"], state["upgrade_error"] = False, error
-        if error is not None and not any(step.error for step in taken.values()):
-            state = self.revisions[self.path[-1].revision]
-            state["upgraded"], state["upgrade_error"] = False, error
+        if record:
+            for script, step in self._ran(taken):
+                self.revisions[script.revision]["upgraded"] = step.finished and error is None
+        if error is not None:
+            blamed = next((step.revision for step in taken.values() if step.error), self.path[-1].revision)
+            self.revisions[blamed].update(upgraded=False, upgrade_error=error)
 
     # downgrade
 
     def _down(self) -> None:
-        for script in self.path:
-            if not self._has_downgrade(script, self.revisions[script.revision]):
-                return
-        taken, error = self._take(self.path, "downgrade")
-        for script in self.path:
-            state, step = self.revisions[script.revision], taken.get(script.revision)
-            if step is not None and (step.finished or step.error):
-                _record(state, taken.get(script.revision))
-                state["downgraded"] = step.finished and error is None
-                state["downgrade_error"] = error if step.error else None
-                state["downgrade_empty"] = step.finished and not step.statements
-        if error is not None:
-            if not any(step.error for step in taken.values()):
-                state = self.revisions[self.path[-1].revision]
-                state["downgraded"], state["downgrade_error"] = False, error
+        missing = [each for each in self.path if not self._has_downgrade(each, self.revisions[each.revision])]
+        if missing:
             return
-        if not self.prove:
-            return
-        taken, error = self._take(list(reversed(self.path)), "upgrade", self._take_stock)
+        taken, error = self.runs.take(self.path, "downgrade")
+        for script, step in self._ran(taken):
+            state = self.revisions[script.revision]
+            state["downgraded"] = step.finished and error is None
+            state["downgrade_error"] = error if step.error else None
+        if error is not None and not failed(taken):
+            state = self.revisions[self.path[-1].revision]
+            state["downgraded"], state["downgrade_error"] = False, error
+        if error is None and self.prove:
+            self._way_back()
+
+    def _way_back(self) -> None:
+        """Upgrade again after a downgrade."""
+        taken, error = self.runs.take(list(reversed(self.path)), "upgrade", self._take_stock)
         back = _Seen()
-        self._visit(back)
+        self.runs.visit(back)
         lost = schema.differences(self.before, back.schema)
-        for script in self.path:
-            state, step = self.revisions[script.revision], taken.get(script.revision)
-            if step is not None and (step.finished or step.error):
-                _record(state, taken.get(script.revision))
-                state["reupgraded"] = step.finished and error is None
-                state["reupgrade_error"] = error if step.error else None
-            if error is None:
+        for script, step in self._ran(taken):
+            state = self.revisions[script.revision]
+            state["reupgraded"] = step.finished and error is None
+            state["downgrade_empty"] = bool(step.statements) and not state["downgrade"]["statements"]
+            state["reupgrade_error"] = error if step.error else None
+        if error is None:
+            for state in self.revisions.values():
                 state["restored"] = not lost
-        self.revisions[self.path[0].revision]["not_restored"] = lost if error is None else []
+            self.revisions[self.path[0].revision]["not_restored"] = lost
+
+    def _ran(self, taken: Dict[str, Step]) -> Iterator[Tuple[Any, Step]]:
+        """The revisions whose function was entered, what it did being noted."""
+        for script in self.path:
+            step = taken.get(script.revision)
+            if step is not None and (step.finished or step.error):
+                _record(self.revisions[script.revision], step)
+                yield script, step
 
 
 class _Seen:
@@ -410,11 +342,3 @@ def _blank() -> Dict[str, Any]:
 def _record(state: Dict[str, Any], step: Optional[Step]) -> None:
     if step is not None:
         state[step.direction] = step.recorded()
-
-
-def _failed(taken: Dict[str, Step]) -> Optional[Dict[str, Any]]:
-    return next((step.error for step in taken.values() if step.error), None)
-
-
-def _nothing(**kw: Any) -> None:
-    """Stands for a revision's function when only the version table is to move."""

@@ -44,8 +44,9 @@ class _Change:
         self.args = request["args"]
         self.direction: str = self.args["direction"]
         self.progress = progress
-        key = "revisions" if self.direction == "stamp" else "revision"
-        self.environment = Environment(request, self.direction, **{key: self.args["target"], "sql": False, "tag": None})
+        target = self.args["target"]
+        options = {"revisions": [target]} if self.direction == "stamp" else {"revision": target}
+        self.environment = Environment(request, self.direction, sql=False, tag=None, **options)
         self.recorder = Recorder()
         self.before: List[str] = []
         self.schema_before: Dict[str, str] = {}

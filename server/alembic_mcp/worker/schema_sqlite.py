@@ -38,8 +38,23 @@ def snapshot(connection: Any, skipped: str) -> Dict[str, str]:
     """
     read = connection.exec_driver_sql
     found: Dict[str, str] = {}
+    texts = _masters(read(_TABLES), skipped, found)
+    _columns(read(_COLUMNS), texts, found)
+    _foreign_keys(read(_FOREIGN_KEYS), texts, found)
+    _indexes(read(_INDEXES), texts, found)
+    for table, sql in texts.items():
+        for name, expression in _checks(sql):
+            found[f"constraint {name} on {table}" if name else f"check ({expression}) on {table}"] = expression
+        for name, kind in _NAMED.findall(_masked(sql)):
+            if kind.upper() != "CHECK":
+                found.setdefault(f"constraint {_unquoted(name)} on {table}", kind.upper())
+    return found
+
+
+def _masters(rows: Any, skipped: str, found: Dict[str, str]) -> Dict[str, str]:
+    """Note tables, views, triggers and the conditions of indexes; return the SQL of each table."""
     texts: Dict[str, str] = {}
-    for kind, name, table, sql in read(_TABLES):
+    for kind, name, table, sql in rows:
         if table == skipped:
             continue
         if kind == "table":
@@ -52,26 +67,20 @@ def snapshot(connection: Any, skipped: str) -> Dict[str, str]:
             found[f"trigger {name} on {table}"] = _plain(sql)
         else:
             found[f"{kind} {name}"] = _plain(sql)
+    return texts
+
+
+def _columns(rows: Any, texts: Dict[str, str], found: Dict[str, str]) -> None:
     keys: Dict[str, List[Tuple[int, str]]] = {}
-    for table, name, kind, not_null, default, position, hidden in read(_COLUMNS):
-        if table not in texts or (name is None):
-            continue
-        parts = [kind.upper(), "NOT NULL" if not_null else "", "" if default is None else f"DEFAULT {default}"]
-        parts.append(_GENERATED.get(hidden, ""))
-        found[f"column {table}.{name}"] = " ".join(part for part in parts if part)
-        if position:
-            keys.setdefault(table, []).append((position, name))
+    for table, name, kind, not_null, default, position, hidden in rows:
+        if table in texts:
+            parts = [kind.upper(), "NOT NULL" if not_null else "", "" if default is None else f"DEFAULT {default}"]
+            parts.append(_GENERATED.get(hidden, ""))
+            found[f"column {table}.{name}"] = " ".join(part for part in parts if part)
+            if position:
+                keys.setdefault(table, []).append((position, name))
     for table, columns in keys.items():
         found[f"primary key on {table}"] = ", ".join(name for _, name in sorted(columns))
-    _foreign_keys(read(_FOREIGN_KEYS), texts, found)
-    _indexes(read(_INDEXES), texts, found)
-    for table, sql in texts.items():
-        for name, expression in _checks(sql):
-            found[f"constraint {name} on {table}" if name else f"check ({expression}) on {table}"] = expression
-        for name, kind in _NAMED.findall(_masked(sql)):
-            if kind.upper() != "CHECK":
-                found.setdefault(f"constraint {_unquoted(name)} on {table}", kind.upper())
-    return found
 
 
 def _foreign_keys(rows: Any, texts: Dict[str, str], found: Dict[str, str]) -> None:

@@ -16,6 +16,7 @@ __all__ = ["Tracer", "install"]
 
 _FUNCTIONS = """
 CREATE SCHEMA IF NOT EXISTS alembic_mcp;
+GRANT USAGE ON SCHEMA alembic_mcp TO PUBLIC;
 CREATE OR REPLACE FUNCTION alembic_mcp.told(line json) RETURNS void LANGUAGE plpgsql SET search_path = pg_catalog AS $$
 BEGIN
   PERFORM set_config('alembic_mcp.trace',
@@ -89,14 +90,15 @@ def install(connection: Any) -> bool:
             "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
         ).scalar():
             return False
-        for statement in _FUNCTIONS.split(";\nCREATE"):
-            text = statement if statement.lstrip().startswith("CREATE") else "CREATE" + statement
-            connection.exec_driver_sql(text.rstrip().rstrip(";"))
+        for statement in re.split(r";\n(?=CREATE|GRANT)", _FUNCTIONS):
+            connection.exec_driver_sql(statement)
         for name in _TRIGGERS:
             connection.exec_driver_sql(f"DROP EVENT TRIGGER IF EXISTS alembic_mcp_{name}")
             connection.exec_driver_sql(
                 f"CREATE EVENT TRIGGER alembic_mcp_{name} ON {name} EXECUTE FUNCTION alembic_mcp.{name}()"
             )
+            # Else they would be silent where a revision sets session_replication_role.
+            connection.exec_driver_sql(f"ALTER EVENT TRIGGER alembic_mcp_{name} ENABLE ALWAYS")
     return True
 
 
@@ -202,15 +204,16 @@ class Tracer:
     def _told(self, found: Dict[str, Any], told: str) -> None:
         for line in told.splitlines():
             what, tag, kind, nsp, names = json.loads(line)
-            if nsp == "alembic_mcp":
-                continue
-            if _INTERNAL.search(names[-1]):
+            names = [each for each in names if each]  # GRANT tells no name
+            if nsp == "alembic_mcp" or (names and _INTERNAL.search(names[-1])):
                 continue
             name = ".".join(names[1:] if len(names) > 1 and names[0] == self._default else names)
             if what == "dropped":
                 _add(found, "dropped", [{"kind": kind, "name": name}])
             elif what == "rewrote":
                 _add(found, "rewritten", [name])
+            elif not names:
+                _add(found, "altered", [[kind.lower(), ""]])
             elif tag.startswith(("CREATE", "SELECT INTO", "IMPORT")):
                 _add(found, "created", [[kind, name]])
             elif not tag.startswith("COMMENT"):

@@ -20,6 +20,7 @@ NEXT_STEPS: dict[str, tuple[str, ...]] = {
     "connection": ("Check that the database is running and that env.py gets the URL, user and password it needs.",),
     "no_configure": ("Make env.py call context.configure() for a connection, and let its errors out.",),
     "not_redirectable": ("Make env.py connect through SQLAlchemy, so that a rehearsal can use a scratch database.",),
+    "cluster_wide": ("Move what changes the whole server out of the revision.",),
     "locked": ("Wait until the other change is done, then call again.",),
     "drift": ("Call review again: what was found before no longer holds.",),
     "lock_timeout": ("End the session that holds the lock, or wait for it, then call again.",),

@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
-from ..errors import Refused
+from ..errors import Refused, remember
 from ..policy import environment as environment_of
 from ..project import Project, discover, find
 from ..report import Database, RevisionLine
@@ -24,6 +24,7 @@ from ..worker_client import Reply, Workers
 if TYPE_CHECKING:
     from ..scratch import ScratchServers
     from ..store import Store
+    from .approve import Run
     from .change import Prepared
 
 __all__ = ["App", "Located", "Progress", "silent"]
@@ -32,6 +33,13 @@ Progress = Callable[[float, float | None, str], Awaitable[None]]
 
 LOOK_SECONDS = 120.0
 REHEARSE_SECONDS = 900.0
+
+
+class Page(Protocol):
+    """What serves the approval page."""
+
+    async def address(self, plan_id: str) -> str | None:
+        """Where a plan is approved; None if no page can be served."""
 
 
 async def silent(done: float, total: float | None, message: str) -> None:
@@ -69,6 +77,9 @@ class App:
         start: the folder (or configuration file) that projects are looked for from.
         read_only: no workflow that changes a database or a file runs.
         prepared: changes that were prepared and not run yet, by request.
+        pins: fingerprints that the server's command line pins: no other approver counts.
+        runs: how the runs of approved plans go, by the plan's id.
+        page: the approval page; None where nothing serves one.
     """
 
     start: Path
@@ -76,6 +87,9 @@ class App:
     read_only: bool = False
     interpreter: Path | None = None
     prepared: dict[str, Prepared] = field(default_factory=dict)
+    pins: tuple[str, ...] = ()
+    runs: dict[str, Run] = field(default_factory=dict)
+    page: Page | None = None
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _scratch: ScratchServers | None = None
     _store: Store | None = None
@@ -163,6 +177,10 @@ class App:
                 self._scratch = await self._stack.enter_async_context(ScratchServers())
         return self._scratch
 
+    async def approval_address(self, plan_id: str) -> str | None:
+        """Where a person approves the plan in a browser; None if no page is served."""
+        return None if self.page is None else await self.page.address(plan_id)
+
     async def store(self) -> Store:
         """The store of plans, opened on first use."""
         from ..store import Store  # noqa: PLC0415 - imports SQLAlchemy
@@ -221,12 +239,13 @@ def _environment_variables(settings: NamedDatabase) -> dict[str, str]:
 
 def _target(database: str, found: dict[str, Any]) -> Target:
     connect = found.pop("connect")
-    found["heads"] = tuple(found["heads"])
+    libpq: dict[str, str] = connect.get("libpq") or {}
+    names = {found.get("name"), found.get("user"), found.get("dialect")}
+    remember(*(libpq[key] for key in ("password", "sslpassword") if libpq.get(key) and libpq[key] not in names))
+    found["heads"], found["pins"] = tuple(found["heads"]), tuple(found.get("pins", ()))
     found["warnings"] = tuple(found.get("warnings", ()))
     return Target(
         database=database,
-        connect=Connect(
-            libpq=connect.get("libpq") or {}, path=connect.get("path"), complete=bool(connect.get("complete"))
-        ),
+        connect=Connect(libpq=libpq, path=connect.get("path"), complete=bool(connect.get("complete"))),
         **found,
     )

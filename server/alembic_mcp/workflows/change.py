@@ -172,9 +172,7 @@ async def _prepare(app: App, request: Request, located: Located, index: Revision
         path = [revision.revision for revision in index.downgrade_path(heads, target)]
     if not path:
         return Prepared(request, located, index, target, None, "", nothing=True)
-    examined = await examine(
-        app, located, index, direction=direction, target=target, path=path, running=True, progress=progress
-    )
+    examined = await examine(app, located, index, direction=direction, target=target, path=path, progress=progress)
     return Prepared(
         request,
         located,

@@ -19,13 +19,16 @@ __all__ = ["at_head", "bring", "copy_of"]
 
 
 @asynccontextmanager
-async def copy_of(app: App, located: Located) -> AsyncIterator[Scratch]:
-    """A scratch database with the target's schema and version rows; raises ScratchUnavailable."""
+async def copy_of(app: App, located: Located, *, own_server: bool | None = None) -> AsyncIterator[Scratch]:
+    """A scratch database with the target's schema and version rows; raises ScratchUnavailable.
+
+    On the target's own server if *own_server*, by default if it is for development.
+    """
     servers = await app.scratch()
     async with servers.clone(
         located.target,
         located.target.heads,
-        own_server=located.environment is Environment.DEVELOPMENT,
+        own_server=located.environment is Environment.DEVELOPMENT if own_server is None else own_server,
     ) as scratch:
         yield scratch
 

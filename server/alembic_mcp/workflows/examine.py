@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import NotDone
 from ..locks import LockMode
 from ..operations import Direction, Revision
 from ..policy import Verdict, decide
-from ..report import Finding, RehearsalSummary, RevisionLine, StatementLine, TableLock
+from ..report import Finding, RehearsalSummary, RevisionLine, Severity, StatementLine, TableLock
 from ..review.context import Outside
 from ..review.engine import questions, review
 from ..review.questions import Facts
 from ..review.reading import read_path
 from ..scratch import ScratchUnavailable
+from ..worker_client import WorkerFailed
 from . import copies
 from .app import REHEARSE_SECONDS, App, Located, Progress
+from .inspect import shown
 
 if TYPE_CHECKING:
     from ..revisions import Revisions
@@ -68,7 +69,6 @@ async def examine(
     direction: Direction,
     target: str,
     path: list[str],
-    running: bool,
     start: str | None = None,
     progress: Progress,
 ) -> Examined:
@@ -81,26 +81,18 @@ async def examine(
         direction: upgrade or downgrade.
         target: a concrete target for Alembic.
         path: the ids that this is expected to run, in order.
-        running: it is about to be run, rather than reviewed.
         start: revision that the copy is downgraded to first, to review what the database already has.
         progress: told of each step.
     """
     await progress(0, 4, f"Rehearsing {len(path)} revision{'s' if len(path) != 1 else ''} on a scratch database")
-    try:
-        rehearsed, where, same_version = await _rehearse(
-            app, located, index, direction=direction, target=target, start=start
-        )
-    except ScratchUnavailable as error:
-        rehearsed, where, same_version = {}, error.message, False
-    except NotDone as error:
-        if getattr(error, "kind", "") not in ("not_redirectable", "timed_out", "died", "user_code", "connection"):
-            raise
-        rehearsed, where, same_version = {}, error.message, False
-
+    rehearsal = await _rehearse(app, located, index, direction=direction, target=target, start=start)
+    rehearsed = rehearsal.reply
     dialect, schema = located.target.dialect, located.target.default_schema
-    revisions = read_path(rehearsed, dialect, schema) if rehearsed else [_unread(index, id_) for id_ in path]
+    revisions = (
+        read_path(rehearsed, dialect, schema, running=direction) if rehearsed else [_unread(index, id_) for id_ in path]
+    )
     await progress(2, 4, "Asking the database about the rows concerned")
-    asked = questions(revisions, direction if running else None)
+    asked = questions(revisions, direction)
     facts = await _ask(located, asked)
     await progress(3, 4, "Judging")
     findings = review(
@@ -108,12 +100,16 @@ async def examine(
         facts,
         dialect,
         running=direction,
+        heads=index.heads,
+        labelled_heads=[head for head in index.heads if index.by_id[head].branch_labels],
         outside=[
             Outside(what=item["what"], revision=item.get("revision") or "", line=item.get("line") or 0)
             for item in rehearsed.get("outside", [])
         ],
     )
-    findings = [finding.model_copy(update={"path": _path(index, finding)}) for finding in findings]
+    if rehearsal.failure is not None:
+        findings.insert(0, _failed(rehearsal.failure, direction, path))
+    findings = [finding.model_copy(update={"path": _path(located, index, finding)}) for finding in findings]
     verdict = decide(
         findings,
         revisions,
@@ -138,23 +134,73 @@ async def examine(
         findings=tuple(findings),
         verdict=verdict,
         facts=facts,
-        statements=tuple(_statements(rehearsed, index)),
-        rehearsal=_summary(rehearsed, where, direction),
+        statements=tuple(_statements(located, rehearsed, index)),
+        rehearsal=_summary(rehearsal, direction),
         heads_after=tuple(rehearsed.get("heads_after", ())),
         delta=rehearsed.get("delta", {}),
-        same_version=same_version,
+        same_version=rehearsal.same_version,
         modules=rehearsed.get("modules", {}),
     )
 
 
+@dataclass(frozen=True)
+class _Rehearsal:
+    """What came of the attempt to rehearse.
+
+    Attributes:
+        reply: the worker's recording, empty if there is none.
+        where: where it ran, or why it could not.
+        same_version: that server has the version of the target's.
+        failure: the revisions' own code ended it, as it would end the real run.
+    """
+
+    where: str
+    reply: dict[str, Any] = field(default_factory=dict)
+    same_version: bool = False
+    failure: WorkerFailed | None = None
+
+
+_OWN_CODE = ("user_code", "died", "timed_out")
+_NOT_HERE = ("not_redirectable", "connection")
+
+
 async def _rehearse(
     app: App, located: Located, index: Revisions, *, direction: Direction, target: str, start: str | None
-) -> tuple[dict[str, Any], str, bool]:
-    """The worker's recording, where it was made, and whether that server has the target's version."""
+) -> _Rehearsal:
+    try:
+        try:
+            return await _on_a_copy(app, located, index, direction=direction, target=target, start=start)
+        except WorkerFailed as error:
+            if error.kind != "cluster_wide":
+                raise
+            # It would reach beyond the scratch database, into the server that the real one is on.
+            return await _on_a_copy(
+                app, located, index, direction=direction, target=target, start=start, own_server=False
+            )
+    except ScratchUnavailable as error:
+        return _Rehearsal(error.message)
+    except WorkerFailed as error:
+        if error.kind in _OWN_CODE:
+            return _Rehearsal(error.message, failure=error)
+        if error.kind in _NOT_HERE:
+            return _Rehearsal(error.message)
+        raise
+
+
+async def _on_a_copy(
+    app: App,
+    located: Located,
+    index: Revisions,
+    *,
+    direction: Direction,
+    target: str,
+    start: str | None,
+    own_server: bool | None = None,
+) -> _Rehearsal:
     skip: list[str] = []
     earlier: dict[str, Any] = {}
-    async with AsyncExitStack() as stack:
-        scratch = await stack.enter_async_context(copies.copy_of(app, located))
+    one_by_one = True
+    async with copies.copy_of(app, located, own_server=own_server) as scratch:
         while True:
             if start is not None:
                 await copies.bring(
@@ -173,7 +219,7 @@ async def _rehearse(
                     "redirect": scratch.redirect,
                     "direction": direction.value,
                     "target": target,
-                    "prove": True,
+                    "prove": one_by_one,
                     "converge": direction is Direction.UPGRADE,
                     "trace": True,
                     "skip_downgrade": skip,
@@ -187,12 +233,30 @@ async def _rehearse(
                 if revision in result["revisions"]:
                     result["revisions"][revision] = _with_downgrade_of(result["revisions"][revision], recorded)
             tainted = result.get("tainted")
-            if tainted is None or tainted in skip:
-                return result, scratch.where, scratch.same_version
-            # Its downgrade broke the copy: keep what was seen of it, and go on without it on a fresh one.
-            earlier.update(result["revisions"])
-            skip.append(tainted)
+            if result.get("failed_alone"):
+                one_by_one = False  # all in one run, as the real one will be: that is what counts
+            elif tainted is None or tainted in skip:
+                return _Rehearsal(scratch.where, result, scratch.same_version)
+            # A downgrade broke the copy, or an upgrade failed: keep what was seen so far, and go on on a fresh one.
+            seen = {id_: one for id_, one in result["revisions"].items() if one.get("downgraded") is not None}
+            earlier = {**seen, **earlier}
+            skip = [*earlier]
             await scratch.fresh()
+
+
+def _failed(failure: WorkerFailed, direction: Direction, path: list[str]) -> Finding:
+    """The finding for code that ended the rehearsal itself, rather than one of its statements."""
+    return Finding(
+        rule="fails-on-scratch",
+        severity=Severity.BLOCKER,
+        revision=failure.details.get("revision") or path[0],
+        direction=direction,
+        path=failure.details.get("path") or "",
+        line=failure.details.get("line") or 0,
+        problem=f"The rehearsal ended before it was done: {failure.message}",
+        remedy=" ".join(failure.next_steps),
+        evidence={"measured": True, "kind": failure.kind},
+    )
 
 
 _DOWNGRADE = ("downgraded", "restored", "not_restored", "downgrade_error", "downgrade_empty", "downgrade", "reupgraded")
@@ -213,12 +277,13 @@ def _unread(index: Revisions, id_: str) -> Revision:
     return Revision(revision=id_, path=str(known.path) if known else "", message=known.message if known else "")
 
 
-def _path(index: Revisions, finding: Finding) -> str:
+def _path(located: Located, index: Revisions, finding: Finding) -> str:
     known = index.by_id.get(finding.revision)
-    return finding.path or (str(known.path) if known else "")
+    path = finding.path or (str(known.path) if known else "")
+    return shown(located.project, Path(path)) if path else ""
 
 
-def _statements(rehearsed: dict[str, Any], index: Revisions) -> list[StatementLine]:
+def _statements(located: Located, rehearsed: dict[str, Any], index: Revisions) -> list[StatementLine]:
     found = []
     for revision, recorded in rehearsed.get("revisions", {}).items():
         known = index.by_id.get(revision)
@@ -230,7 +295,7 @@ def _statements(rehearsed: dict[str, Any], index: Revisions) -> list[StatementLi
                         revision=revision,
                         direction=direction,
                         sql=item["sql"],
-                        path=str(known.path) if known else "",
+                        path=shown(located.project, known.path) if known else "",
                         line=item.get("line") or 0,
                         operation=item.get("operation"),
                         autocommit=bool(item.get("autocommit")),
@@ -248,10 +313,12 @@ def _statements(rehearsed: dict[str, Any], index: Revisions) -> list[StatementLi
     return found
 
 
-def _summary(rehearsed: dict[str, Any], where: str, direction: Direction) -> RehearsalSummary:
+def _summary(rehearsal: _Rehearsal, direction: Direction) -> RehearsalSummary:
     """What became of it, over all revisions: true only if true for each, false if false for one."""
+    rehearsed = rehearsal.reply
     if not rehearsed:
-        return RehearsalSummary(status="not_possible", where=where)
+        status: Literal["failed", "not_possible"] = "failed" if rehearsal.failure else "not_possible"
+        return RehearsalSummary(status=status, where=rehearsal.where)
     each = list(rehearsed["revisions"].values())
 
     def over_all(key: str) -> bool | None:
@@ -281,7 +348,7 @@ def _summary(rehearsed: dict[str, Any], where: str, direction: Direction) -> Reh
     details += [f"autogenerate now finds: {item['description']}" for item in rehearsed.get("new_differences") or []]
     return RehearsalSummary(
         status="passed" if ran else "failed",
-        where=where,
+        where=rehearsal.where,
         upgraded=upgraded,
         downgraded=downgraded,
         restored=over_all("restored"),
@@ -290,8 +357,3 @@ def _summary(rehearsed: dict[str, Any], where: str, direction: Direction) -> Reh
         milliseconds=rehearsed.get("milliseconds") or 0.0,
         details=details,
     )
-
-
-def with_findings(examined: Examined, findings: list[Finding]) -> Examined:
-    """The same, with other findings."""
-    return replace(examined, findings=tuple(findings))

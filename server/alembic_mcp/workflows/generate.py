@@ -210,7 +210,7 @@ async def _prove_and_write(
         for _, final, item in places
     ]
     if examined is not None:
-        moved = {str(source): str(final) for source, final, _ in places}
+        moved = {str(source): shown(located.project, final) for source, final, _ in places}
         findings = [
             finding.model_copy(update={"path": moved.get(finding.path, finding.path)}) for finding in examined.findings
         ]
@@ -228,7 +228,6 @@ async def _examine_new(app: App, located: Located, index: Revisions, new: list[s
         direction=Direction.UPGRADE,
         target=new[-1],
         path=pending,
-        running=False,
         progress=progress,
     )
     return Examined(

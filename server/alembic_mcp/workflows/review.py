@@ -42,7 +42,6 @@ async def review(
         direction=Direction.UPGRADE,
         target=path[-1] if len(index.heads) == 1 or revisions != "pending" else "heads",
         path=path,
-        running=False,
         start=start,
         progress=progress,
     )

@@ -115,11 +115,19 @@ async def _attempt(app: App, prepared: Prepared, progress: Progress) -> dict[str
                 on_progress=follow,
             )
         except WorkerFailed as error:
-            done = error.details.get("done") or []
+            now = error.details.get("heads")
+            # One transaction for the whole path: what was done is undone with the rest.
+            done = [] if now is not None and set(now) == set(heads) else error.details.get("done") or []
             left = [id_ for id_ in path if id_ not in done]
-            if error.kind != "lock_timeout" or attempt == ATTEMPTS or not left or left[0] in examined.autocommits:
+            if (
+                error.kind != "lock_timeout"
+                or attempt == ATTEMPTS
+                or now is None
+                or not left
+                or left[0] in examined.autocommits
+            ):
                 raise
-            path, heads = left, list(error.details.get("heads", heads))
+            path, heads = left, list(now)
             await progress(
                 count - len(left), count, f"{left[0]} waits for a lock; attempt {attempt + 1} of {ATTEMPTS} follows"
             )
@@ -145,7 +153,7 @@ def _verify(prepared: Prepared, result: dict[str, Any]) -> Verified:
 
 
 def _as_planned(prepared: Prepared, after: set[str]) -> bool:
-    """True if the database's heads are the plan's; without a rehearsal, if each revision of the path is there or gone."""
+    """True if the heads are the plan's; without a rehearsal, if each revision of the path is there, or gone."""
     examined, index = prepared.examined, prepared.index
     assert examined is not None  # noqa: S101 - see run()
     if examined.heads_after or examined.rehearsal.status in ("passed", "not_needed"):

@@ -1,0 +1,137 @@
+"""The page as a server: started when it is first needed, on this computer's own addresses, stopped with the rest."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import signal
+import socket
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Self
+
+import anyio
+
+if TYPE_CHECKING:
+    import uvicorn
+
+    from ..workflows.app import App
+    from .enrolment import Enrolment
+
+__all__ = ["ApprovalPage"]
+
+logger = logging.getLogger(__name__)
+
+TRIES = 20
+GRACE_SECONDS = 2
+
+
+class ApprovalPage:
+    """Serves the page from the running event loop. Use as an async context manager, or call `close`."""
+
+    def __init__(self, app: App, *, port: int = 0, enrolment: Enrolment | None = None) -> None:
+        """Nothing is opened yet; *port* 0 takes a free one."""
+        self._app = app
+        self._port = port
+        self._enrolment = enrolment
+        self._once = anyio.Lock()
+        self._server: uvicorn.Server | None = None
+        self._serving: asyncio.Task[None] | None = None
+        self._unavailable = False
+
+    async def __aenter__(self) -> Self:
+        """Still opens nothing."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop."""
+        await self.close()
+
+    async def address(self, plan_id: str) -> str | None:
+        """Where *plan_id* is answered; None if the page can't be served, which the log then explains."""
+        origin = await self.origin()
+        return None if origin is None else f"{origin}/plans/{plan_id}"
+
+    async def origin(self) -> str | None:
+        """``http://localhost:PORT``, started if it is not; None if it can't be."""
+        async with self._once:
+            if self._serving is None and not self._unavailable:
+                await self._start()
+        return None if self._serving is None else f"http://localhost:{self._port}"
+
+    async def close(self) -> None:
+        """Stop serving; requests that are running get two seconds."""
+        server, serving, self._serving = self._server, self._serving, None
+        self._unavailable = True
+        if server is None or serving is None:
+            return
+        server.handle_exit(signal.SIGTERM, None)
+        await asyncio.wait({serving}, timeout=GRACE_SECONDS + 1)
+        serving.cancel()
+
+    async def _start(self) -> None:
+        try:
+            sockets = _listen(self._port)
+        except OSError as error:
+            self._unavailable = True
+            logger.warning(
+                "No approval page: port %s can't be had (%s). Approve at a terminal (alembic-mcp approve), or start "
+                "the server with another --approval-port.",
+                self._port or "of any number",
+                error.strerror or error,
+            )
+            return
+        self._port = sockets[0].getsockname()[1]
+        ready = asyncio.Event()
+        server = self._server = _server(self._app, self._port, self._enrolment, ready)
+        self._serving = asyncio.create_task(server.serve(sockets=sockets), name="approval page")
+        waiting = asyncio.create_task(ready.wait())
+        await asyncio.wait({self._serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+
+
+def _server(app: App, port: int, enrolment: Enrolment | None, ready: asyncio.Event) -> uvicorn.Server:
+    import uvicorn  # noqa: PLC0415 - half a second that a server whose changes nobody is asked about does without
+
+    from .app import asgi_app  # noqa: PLC0415
+
+    class Quiet(uvicorn.Server):
+        """Leaves signals to the server that this is a part of."""
+
+        def capture_signals(self) -> nullcontext[None]:  # type: ignore[override]
+            return nullcontext()
+
+        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+            await super().startup(sockets)
+            ready.set()
+
+    config = uvicorn.Config(
+        asgi_app(app, port, enrolment),
+        log_config=None,
+        access_log=False,
+        lifespan="off",
+        server_header=False,
+        proxy_headers=False,
+        ws="none",
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    return Quiet(config)
+
+
+def _listen(port: int) -> list[socket.socket]:
+    """Sockets on *port* of both loopback addresses, where both are there. Raises OSError if it can't be had.
+
+    A browser may try ``::1`` first for ``localhost``: whoever listened there would be taken for this page.
+    """
+    for attempt in range(TRIES):
+        first = socket.create_server(("127.0.0.1", port))
+        taken = first.getsockname()[1]
+        try:
+            return [first, socket.create_server(("::1", taken), family=socket.AF_INET6)]
+        except OSError as error:
+            if error.errno in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                return [first]
+            first.close()
+            if port or attempt == TRIES - 1:
+                raise
+    raise AssertionError("unreachable: the last try returns or raises")

@@ -1,0 +1,142 @@
+"""Which locks an operation takes, measured or by the book, and which operations share a transaction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from ..locks import STATEMENT_LOCKS, LockMode
+from ..operations import (
+    AddColumn,
+    AddConstraint,
+    AlterColumn,
+    AlterObject,
+    ConstraintKind,
+    CreateIndex,
+    CreateObject,
+    Delete,
+    DropColumn,
+    DropConstraint,
+    DropIndex,
+    DropObject,
+    DropTable,
+    Insert,
+    Lock,
+    Operation,
+    RenameTable,
+    Truncate,
+    Update,
+    ValidateConstraint,
+)
+from .context import Context
+
+__all__ = ["held_before", "locks_of", "same_transaction", "shares_statement"]
+
+_BY_TYPE: dict[type[Operation], str] = {
+    AddColumn: "add column",
+    AlterColumn: "alter column",
+    Delete: "delete",
+    DropColumn: "drop column",
+    DropConstraint: "drop constraint",
+    DropTable: "drop table",
+    Insert: "insert",
+    RenameTable: "rename table",
+    Truncate: "truncate",
+    Update: "update",
+    ValidateConstraint: "validate constraint",
+}
+_MODE = re.compile(r"\bIN\s+([A-Z ]+?)\s+MODE\b", re.IGNORECASE)
+
+
+def locks_of(op: Operation) -> tuple[Lock, ...]:
+    """The table locks of *op*: what its statements newly acquired, or what they take by the book if not measured.
+
+    What ran outside a transaction has given its locks back before they could be seen.
+    """
+    if op.statements and all(one.measured is not None and not one.autocommit for one in op.statements):
+        return tuple(lock for one in op.statements if one.measured is not None for lock in one.measured.locks)
+    return tuple(_by_the_book(op))
+
+
+def _by_the_book(op: Operation) -> Iterator[Lock]:
+    table = getattr(op, "table", None)
+    kind = _kind(op)
+    if table and kind:
+        yield Lock(_mode(op, kind), table)
+    if isinstance(op, AddConstraint) and op.references:
+        yield Lock(STATEMENT_LOCKS["add foreign key, referenced table"], op.references)
+
+
+def _kind(op: Operation) -> str | None:
+    match op:
+        case AddConstraint(kind=ConstraintKind.FOREIGN_KEY):
+            return "add foreign key"
+        case AddConstraint():
+            return "add constraint"
+        case CreateIndex() | DropIndex():
+            verb = "create" if isinstance(op, CreateIndex) else "drop"
+            return f"{verb} index{' concurrently' if op.concurrently else ''}"
+        case CreateObject() | DropObject():
+            verb = "create" if isinstance(op, CreateObject) else "drop"
+            return f"{verb} {op.kind}" if f"{verb} {op.kind}" in STATEMENT_LOCKS else None
+        case AlterObject():
+            return _command(op)
+    return _BY_TYPE.get(type(op))
+
+
+def _command(op: AlterObject) -> str | None:
+    """The longest known beginning of a command, ``alter table`` for any other of its actions."""
+    words = op.action.split()
+    if "concurrently" in op.text.lower().split():
+        words = [*words[:2], "concurrently"]
+    for end in range(len(words), 0, -1):
+        if " ".join(words[:end]) in STATEMENT_LOCKS:
+            return " ".join(words[:end])
+    if op.kind == "table" and op.action == "set" and op.text.lstrip().startswith("("):
+        return "set storage parameter"
+    return "alter table" if op.kind == "table" and op.table else None
+
+
+def _mode(op: Operation, kind: str) -> LockMode:
+    """LOCK TABLE names its mode."""
+    if kind == "lock" and isinstance(op, AlterObject) and (found := _MODE.search(op.text)):
+        name = " ".join(found[1].upper().split())
+        return LockMode(name) if name in list(LockMode) else STATEMENT_LOCKS[kind]
+    return STATEMENT_LOCKS[kind]
+
+
+def shares_statement(one: Operation, other: Operation) -> bool:
+    """True if both are parts of one statement, or of one directive."""
+    sent = {id(statement) for statement in one.statements}
+    return any(id(statement) in sent for statement in other.statements)
+
+
+def same_transaction(op: Operation, context: Context, earlier: Operation) -> bool:
+    """True if *op*, which is where *context* stands, runs in the transaction in which *earlier* ran."""
+    between, seen = [], False
+    for one in context.prior:
+        if seen:
+            between.append(one)
+        seen = seen or one is earlier
+    if any(isinstance(one, AlterObject) and one.kind == "transaction" for one in between):
+        return False
+    first, last = (op.statements[:1], earlier.statements[-1:])
+    if first and last and first[0].transaction and last[0].transaction:
+        return first[0].transaction == last[0].transaction
+    return not any(one.autocommit for one in (earlier, *between, op))
+
+
+def held_before(op: Operation, context: Context, at_least: LockMode) -> dict[str, tuple[LockMode, Operation]]:
+    """Tables in use that the transaction of *op* already holds a lock on: the strongest one, and what took it.
+
+    Statements that *op* shares with another operation took nothing before it.
+    """
+    found: dict[str, tuple[LockMode, Operation]] = {}
+    for earlier in context.prior:
+        if shares_statement(op, earlier):
+            continue
+        taken = [lock for lock in locks_of(earlier) if lock.mode >= at_least and context.in_use(lock.table)]
+        for lock in taken if taken and same_transaction(op, context, earlier) else ():
+            if lock.table not in found or lock.mode > found[lock.table][0]:
+                found[lock.table] = (lock.mode, earlier)
+    return found

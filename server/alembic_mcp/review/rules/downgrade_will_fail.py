@@ -1,0 +1,137 @@
+"""The downgrade works on an empty copy, or has not been run, and will fail on the day when somebody needs it.
+
+It drops a constraint without a name, adds a NOT NULL column to a table that has rows, sets NOT NULL on a column that
+the upgrade let be NULL, or drops things after what they belong to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...operations import (
+    AddColumn,
+    AddConstraint,
+    AlterColumn,
+    ConstraintKind,
+    CreateIndex,
+    CreateTable,
+    Direction,
+    DropColumn,
+    DropConstraint,
+    DropIndex,
+    DropTable,
+    Harmless,
+    Operation,
+    Unrecognised,
+    Update,
+)
+from ...report import Severity
+from ..context import Context
+from ..counts import rows_of
+from ..rule import Found, rule
+
+
+@rule(
+    severity=Severity.DANGER,
+    directions=frozenset({Direction.DOWNGRADE}),
+    remedy="Mend downgrade(), and try it on a copy that has rows.",
+)
+def downgrade_will_fail(op: Operation, context: Context) -> Iterator[Found]:
+    """Judge the operations of a downgrade that is not about to run: one that is, is judged as it stands."""
+    if context.running:
+        return
+    match op:
+        case DropConstraint(name=None, from_sql=False):
+            yield Found(
+                f"downgrade() drops a constraint of {op.table} that has no name: Alembic can't.",
+                remedy=f'Name the constraint where it is made, and say op.drop_constraint("{_made_name(op, context)}", '
+                f'"{op.table}").',
+            )
+        case AddColumn() if not _fills_itself(op) and context.path.dialect not in ("mysql", "mariadb"):
+            yield from _not_null_column(op, context)
+        case AlterColumn(nullable=False):
+            yield from _not_null(op, context)
+        case _:
+            pass
+    yield from _out_of_order(op, context)
+
+
+def _made_name(op: DropConstraint, context: Context) -> str:
+    for other in context.other:
+        if isinstance(other, AddConstraint) and other.table == op.table and op.kind in (None, other.kind):
+            return other.name or "_".join((op.table, *other.columns, _ENDING.get(other.kind, "check")))
+    return f"{op.table}_..."
+
+
+_ENDING = {ConstraintKind.FOREIGN_KEY: "fkey", ConstraintKind.UNIQUE: "key", ConstraintKind.PRIMARY_KEY: "pkey"}
+
+
+def _fills_itself(op: AddColumn) -> bool:
+    column = op.column
+    return column.nullable or column.server_default is not None or column.identity or column.computed
+
+
+def _not_null_column(op: AddColumn, context: Context) -> Iterator[Found]:
+    name, rows = f"{op.table}.{op.column.name}", rows_of(op.table, context)
+    if context.is_live(op.table) and not context.is_new(op.table):
+        yield Found(
+            f"downgrade() adds {name} as NOT NULL without a server default: that fails, because {op.table} has "
+            f"{rows.text}.",
+            remedy=f"In downgrade(), add {op.column.name} as nullable or with a server_default, fill it, and then set "
+            "NOT NULL.",
+            evidence=rows.evidence,
+        )
+
+
+def _not_null(op: AlterColumn, context: Context) -> Iterator[Found]:
+    opened = any(
+        isinstance(other, AlterColumn) and (other.table, other.column) == (op.table, op.column) and other.nullable
+        for other in context.other
+    )
+    filled = any(
+        isinstance(other, Unrecognised)
+        or (isinstance(other, Update) and other.table == op.table and op.column in other.columns)
+        for other in context.prior
+    )
+    if opened and not filled and context.is_live(op.table) and not context.is_new(op.table):
+        yield Found(
+            f"downgrade() sets {op.table}.{op.column} NOT NULL again: that fails if a row was written without it since "
+            "the upgrade.",
+            severity=Severity.WARNING,
+            remedy=f'Fill it first: op.execute("UPDATE {op.table} SET {op.column} = ... WHERE {op.column} IS NULL").',
+        )
+
+
+def _out_of_order(op: Operation, context: Context) -> Iterator[Found]:
+    if isinstance(op, (CreateTable, Harmless, Unrecognised)) or op.from_effect or getattr(op, "if_exists", False):
+        return
+    for table in op.tables:
+        there = True
+        for other in context.prior:
+            if isinstance(other, DropTable) and other.table == table:
+                there = False
+            elif isinstance(other, CreateTable) and other.table == table:
+                there = True
+        if not there:
+            yield Found(
+                f"downgrade() works on {table} after it has dropped it: that fails.",
+                remedy=f"Put this line before the one that drops {table}, or leave it out: it goes with the table.",
+            )
+    if isinstance(op, (DropIndex, DropConstraint)) and op.name and not op.batch:
+        column = _dropped_column(op, context)
+        if column is not None:
+            yield Found(
+                f"downgrade() drops {op.name} after {column}, which has taken it along: that fails.",
+                remedy=f"Drop {op.name} before {column}.",
+            )
+
+
+def _dropped_column(op: DropIndex | DropConstraint, context: Context) -> str | None:
+    """The column whose drop has taken an index or a constraint along that the upgrade made on it."""
+    for made in context.other:
+        if not isinstance(made, (CreateIndex, AddConstraint)) or made.name != op.name:
+            continue
+        for other in context.prior:
+            if isinstance(other, DropColumn) and other.table == made.table and other.column in made.columns:
+                return f"{other.table}.{other.column}"
+    return None

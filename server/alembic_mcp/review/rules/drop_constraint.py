@@ -1,0 +1,118 @@
+"""Once a unique, foreign key, check or exclusion constraint is gone, nothing stops the rows that it kept out.
+
+They may be there within a second, and the constraint can't be put back without deleting them. A constraint that is
+made again further down, or whose columns or table go as well, is not missed.
+"""
+
+from __future__ import annotations
+
+from ...operations import (
+    AddConstraint,
+    ConstraintKind,
+    CreateIndex,
+    CreateTable,
+    DropColumn,
+    DropConstraint,
+    DropIndex,
+    DropTable,
+    Operation,
+)
+from ...report import Severity
+from ..context import Context
+from ..rule import Found, rule
+from ..schema import Key
+
+_KEPT_OUT = {
+    ConstraintKind.UNIQUE: "duplicates",
+    ConstraintKind.FOREIGN_KEY: "rows that refer to nothing",
+    ConstraintKind.CHECK: "rows that violate it",
+    ConstraintKind.EXCLUDE: "rows that exclude each other",
+}
+
+
+@rule(severity=Severity.WARNING, remedy="Keep the constraint, or put another in its place in the same revision.")
+def drop_constraint(op: Operation, context: Context) -> Found | None:
+    """Judge dropped constraints and unique indexes; a primary key is changes-primary-key's."""
+    match op:
+        case DropConstraint():
+            key = next((one for one in context.keys(op.table) if op.name and one.name == op.name), None)
+            return _gone(op, op.table, key or Key(op.name or "", _kind(op), ()), context)
+        case DropIndex():
+            found = context.path.schema.index(op.name.rpartition(".")[2])
+            if found is not None and found[1].unique and found[1].kind is None:
+                return _gone(op, found[0], found[1], context)
+    return None
+
+
+def _kind(op: DropConstraint) -> ConstraintKind | None:
+    if op.kind is not None or op.name is None:
+        return op.kind
+    name = op.name.lower()
+    for marks, kind in (
+        (("_pkey", "_pk"), ConstraintKind.PRIMARY_KEY),
+        (("_fkey", "_fk"), ConstraintKind.FOREIGN_KEY),
+        (("_key", "_uq", "_unique"), ConstraintKind.UNIQUE),
+        (("_check", "_ck"), ConstraintKind.CHECK),
+        (("_excl",), ConstraintKind.EXCLUDE),
+    ):
+        if name.endswith(marks) or name.startswith(tuple(f"{mark[1:]}_" for mark in marks)):
+            return kind
+    return None
+
+
+def _gone(op: DropConstraint | DropIndex, table: str, key: Key, context: Context) -> Found | None:
+    if key.kind is ConstraintKind.PRIMARY_KEY or context.is_new(table) or not context.is_live(table):
+        return None
+    if _is_replaced(table, key, context) or _goes_anyway(table, key, context):
+        return None
+    if not context.running and _is_inverse(op, table, key, context):
+        return None
+    kept_out = _KEPT_OUT.get(key.kind or ConstraintKind.UNIQUE) if key.kind or key.unique else "what it kept out"
+    by = ", by something that this line runs" if op.from_effect else ""
+    what = key.text if key.kind or key.unique else f"constraint {key.name}" if key.name else "a constraint"
+    return Found(
+        f"Drops the {what} of {table}{by}: from then on nothing keeps {kept_out} out of {table}."
+        if what != "a constraint"
+        else f"Drops a constraint of {table}{by}: what it kept out can be written from then on.",
+        remedy=f"Keep it, or put another constraint on {table} in its place in the same revision; if it goes for good, "
+        "see that the application does not rely on it.",
+        evidence={"object": key.name, "columns": list(key.columns)},
+        table=table,
+    )
+
+
+def _is_replaced(table: str, key: Key, context: Context) -> bool:
+    for other in (*context.prior, *context.later):
+        if isinstance(other, AddConstraint) and other.table == table:
+            same = other.name == key.name or not key.columns or set(other.columns) & set(key.columns)
+            if (other.kind is key.kind or key.kind is None) and (same or other.kind is ConstraintKind.CHECK):
+                return True
+        if isinstance(other, CreateIndex) and other.table == table and other.unique and (key.unique or not key.kind):
+            return True
+    return False
+
+
+def _goes_anyway(table: str, key: Key, context: Context) -> bool:
+    """True if its table, its column or the table that it refers to goes too."""
+    for other in (*context.prior, *context.later):
+        if isinstance(other, DropTable) and other.table in (table, key.references):
+            return True
+        if isinstance(other, DropColumn) and other.table == table:
+            named = other.column in key.columns if key.columns else other.column in key.name
+            if named:
+                return True
+    return False
+
+
+def _is_inverse(op: DropConstraint | DropIndex, table: str, key: Key, context: Context) -> bool:
+    name = op.name or key.name
+    for other in context.other:
+        if isinstance(other, (AddConstraint, CreateIndex)) and other.table == table:
+            if other.name == name or not other.name:
+                return True
+        if isinstance(other, CreateTable) and other.table == table:
+            return True
+        made = {item for statement in other.statements if statement.measured for item in statement.measured.created}
+        if any(made_name.rpartition(".")[2] == name for _, made_name in made):
+            return True
+    return False

@@ -1,0 +1,47 @@
+"""A foreign key with ON DELETE CASCADE or SET NULL lets a delete spread into another table, unseen by who deletes.
+
+One DELETE in the referenced table then deletes, or empties, rows that nobody named. Where the key was like that
+before, nothing changes.
+"""
+
+from __future__ import annotations
+
+from ...operations import AddConstraint, ConstraintKind, Operation
+from ...report import Severity
+from ..context import Context
+from ..rule import Found, rule
+
+_SPREADS = {"CASCADE": "deletes the rows", "SET NULL": "sets {columns} to NULL in the rows",
+            "SET DEFAULT": "sets {columns} to its default in the rows"}  # fmt: skip
+
+
+@rule(
+    severity=Severity.WARNING,
+    remedy="Leave ON DELETE out, so that the delete is refused, and let the application delete what it means to.",
+)
+def foreign_key_cascades(op: Operation, context: Context) -> Found | None:
+    """Judge new foreign keys where they are about to be made."""
+    if not isinstance(op, AddConstraint) or op.kind is not ConstraintKind.FOREIGN_KEY or not context.running:
+        return None
+    action = (op.on_delete or "").upper()
+    spreads = _SPREADS.get(action)
+    if spreads is None or op.references is None or _was_there(op, action, context):
+        return None
+    columns = ", ".join(op.columns) or "the key"
+    quiet = action != "CASCADE" or context.is_new(op.table) or not context.is_live(op.table)
+    return Found(
+        f"From now on, deleting a row of {op.references} {spreads.format(columns=columns)} of {op.table} that refer to "
+        f"it (ON DELETE {action}).",
+        remedy=f"Leave ON DELETE {action} out, so that deleting from {op.references} is refused while {op.table} "
+        f"refers to it; or see that everybody who deletes from {op.references} means {op.table} too.",
+        severity=Severity.INFO if quiet else None,
+        evidence={"references": op.references, "on_delete": action},
+    )
+
+
+def _was_there(op: AddConstraint, action: str, context: Context) -> bool:
+    original = context.names.table(op.table)
+    return original is not None and any(
+        key.kind is ConstraintKind.FOREIGN_KEY and key.columns == op.columns and key.on_delete == action
+        for key in context.path.schema.keys(original)
+    )

@@ -1,0 +1,85 @@
+"""The table is written anew, with all its indexes, under an ACCESS EXCLUSIVE lock: nobody can even read it meanwhile.
+
+A change of type does that unless the stored values stay as they are (a longer varchar, varchar to text, more digits of
+numeric), and so does a new column with a volatile default, serial, identity or a stored generated value. A constant
+default does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...locks import LockMode
+from ...operations import AddColumn, AlterColumn, Operation
+from ...report import Severity
+from ..context import Context
+from ..counts import rows_of
+from ..remedies import call
+from ..rewriting import rewrites
+from ..rule import Found, rule
+
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+_THOUSAND = 1024
+
+
+@rule(
+    severity=Severity.DANGER,
+    lock_mode=LockMode.ACCESS_EXCLUSIVE,
+    remedy="Add a new column, fill it in batches, and let the code change over to it before the old one is dropped.",
+)
+def rewrites_table(op: Operation, context: Context) -> Iterator[Found]:
+    """Judge what writes a table that others use anew, on PostgreSQL."""
+    if not context.is_postgresql:
+        return
+    for one in rewrites(op, context):
+        if not context.in_use(one.table):
+            continue
+        rows = rows_of(one.table, context)
+        answer = context.answer(one.table)
+        size = answer.bytes if answer is not None else None
+        amount = f"{rows.text}, {_size(size)}" if size else rows.text
+        verb = "writes" if one.certain else "may write"
+        danger = Severity.DANGER if one.certain else Severity.WARNING
+        yield Found(
+            f"{one.why[0].upper()}{one.why[1:]} {verb} {one.table} ({amount}) anew, and blocks reads and writes "
+            "meanwhile.",
+            remedy=_remedy(op),
+            severity=Severity.WARNING if rows.small else danger,
+            evidence={**rows.evidence, "bytes": size, "rewritten": [one.table]},
+            table=one.table,
+        )
+
+
+def _size(number: int) -> str:
+    size, unit = float(number), 0
+    while size >= _THOUSAND and unit < len(_UNITS) - 1:
+        size, unit = size / _THOUSAND, unit + 1
+    return f"{size:.1f} {_UNITS[unit]}" if unit else f"{number} B"
+
+
+def _remedy(op: Operation) -> str | None:
+    match op:
+        case AddColumn() if op.column.identity or "serial" in op.column.type.lower():
+            return (
+                f"Add {op.column.name} as a plain nullable column, fill it in batches from a sequence, and then make "
+                "the sequence its default."
+            )
+        case AddColumn() if op.column.computed:
+            return (
+                f"Add {op.column.name} as a plain nullable column that a trigger keeps, fill it in batches; or "
+                "compute it when reading."
+            )
+        case AddColumn():
+            name = op.column.name
+            then = call(
+                "alter_column", op.table, name, table=op.table, server_default=f"sa.text({op.column.server_default!r})"
+            ).replace('"sa.text(', "sa.text(").replace(')")', "))")  # fmt: skip
+            return (
+                f"Add {name} as nullable without a default, then {then} for new rows, and fill the others in batches."
+            )
+        case AlterColumn():
+            return (
+                f"Add a new column beside {op.table}.{op.column} with the new type, let the code write both, fill it "
+                "in batches, change the readers over, and drop the old one in a later revision."
+            )
+    return None

@@ -1,0 +1,97 @@
+"""The revision writes to rows of a table that others use, rather than only to the schema.
+
+Said so that nobody overlooks it: in plain SQL, in a construct, in a loop in Python, or behind a helper. A loop over
+rows that it reads did nothing on the empty copy, so what it writes was not seen.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+
+from ...operations import Direction, Insert, Operation, Update
+from ...report import Severity
+from ..context import Context
+from ..counts import rows_of
+from ..rule import Found, revision_rule
+from ..source import functions
+
+_WRITES = ("execute", "exec_driver_sql", "executemany", "merge", "add", "add_all", "delete", "bulk_update_mappings",
+           "bulk_insert", "bulk_save_objects", "bulk_insert_mappings")  # fmt: skip
+_VERBS = ("insert", "update", "delete", "merge", "add", "bulk")
+
+
+@revision_rule(
+    severity=Severity.INFO,
+    remedy="Make sure that it can run twice, and that the downgrade needs none of what it overwrites.",
+)
+def writes_data(context: Context) -> Iterator[Found]:
+    """Judge UPDATE and INSERT that no other rule judges, in both directions, and loops that were not seen to run."""
+    times = Counter((type(op), op.tables, op.line) for op in context.later)
+    for op, here in context.steps():
+        found = _write(op, here, one_by_one=times[type(op), op.tables, op.line] > 1)
+        if found is not None:
+            yield found
+    lines = {op.line for op in context.later} | {one.line for op in context.later for one in op.statements}
+    for loop in unseen_loops(context.revision.source, context.direction, lines):
+        yield Found(
+            "Writes rows one by one in a loop over what it reads: the copy is empty, so what it writes was not seen.",
+            severity=Severity.WARNING,
+            remedy="Write it as one statement of SQL, UPDATE ... FROM or INSERT ... SELECT, so that it can be judged.",
+            line=loop,
+            evidence={"measured": False},
+        )
+
+
+def _write(op: Operation, context: Context, *, one_by_one: bool) -> Found | None:
+    if not isinstance(op, (Insert, Update)) or context.is_new(op.table) or not context.is_live(op.table):
+        return None
+    rows = rows_of(op.table, context)
+    each = ", one by one" if one_by_one else ""
+    if isinstance(op, Insert):
+        if not context.running or (isinstance(op, Insert) and rows.none):
+            return None
+        over = ", and overwrites those with the same key" if op.replaces else ""
+        problem = f"Inserts rows into {op.table}{each}{over}; it has {rows.text}."
+    elif op.where is None or (rows.number or 0) > context.path.large_rows:
+        return None  # update-all-rows
+    else:
+        columns = f" ({', '.join(op.columns)})" if op.columns else ""
+        problem = f"Updates rows of {op.table}{columns}{each}; it has {rows.text}."
+    return Found(
+        problem,
+        remedy=f"Make sure that it can run twice, and that going back needs none of what it changes in {op.table}.",
+        line=op.line,
+        table=op.table,
+        evidence={
+            **{f"table_{key}" if key == "rows" else key: value for key, value in rows.evidence.items()},
+            "measured": any(statement.measured is not None for statement in op.statements),
+        },
+    )
+
+
+def unseen_loops(source: str, direction: Direction, lines: set[int]) -> Iterator[int]:
+    """Lines of loops over rows that write, and of which nothing was seen to run."""
+    for function in functions(source, direction.value):
+        for loop in ast.walk(function):
+            if not isinstance(loop, (ast.For, ast.While)) or isinstance(getattr(loop, "iter", None), (ast.List, ast.Tuple)):
+                continue
+            writes = {
+                node.lineno
+                for node in ast.walk(ast.Module(body=loop.body, type_ignores=[]))
+                if isinstance(node, ast.Call) and _is_write(node)
+            }
+            end = loop.end_lineno or loop.lineno
+            if writes and not any(loop.lineno < line <= end for line in lines):
+                yield loop.lineno
+
+
+def _is_write(call: ast.Call) -> bool:
+    if not isinstance(call.func, ast.Attribute) or call.func.attr not in _WRITES:
+        return False
+    if call.func.attr.startswith("execute") or call.func.attr == "exec_driver_sql":
+        said = ast.unparse(call.args[0]).lower() if call.args else ""
+        return any(verb in said for verb in _VERBS)
+    owner = ast.unparse(call.func.value).lower()
+    return "session" in owner or owner in ("op", "db", "s")
