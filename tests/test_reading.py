@@ -112,7 +112,7 @@ A = {"table": "a"}
         ]),
         ("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON ONLY s.a USING gin (lower(b), c) WHERE d", [
             sql(CreateIndex, table="s.a", name="i", columns=("lower(b)", "c"), unique=True, concurrently=True,
-                if_not_exists=True)
+                if_not_exists=True, where="d")
         ]),
         ("CREATE TEMP TABLE a AS SELECT 1", [sql(CreateTable, **A)]),
         ("CREATE FUNCTION f() RETURNS void AS $$ BEGIN DELETE FROM a; END $$ LANGUAGE plpgsql", [

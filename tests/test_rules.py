@@ -2,7 +2,9 @@
 
 ``# finds: rule, rule`` stands on the line that is found; ``# finds somewhere: rule`` is for what has no line of its
 own; ``rule=severity`` where the severity matters.
-A case may define SETUP, the SQL of the database that it runs on, with its rows, and HEADS, those of its scripts.
+A case may define SETUP, the SQL of the database that it runs on, with its rows; HEADS and PROBLEMS, those of its
+scripts; APPLIED and FILES, the hashes of revisions; OWN_MODULES, those of its project; LOCK_TIMEOUT = False if its
+env.py sets none.
 """
 
 import importlib.util
@@ -10,13 +12,14 @@ import re
 import sqlite3
 import sys
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from alembic_mcp.operations import Direction
 from alembic_mcp.preflight import answer
-from alembic_mcp.review.context import Outside
+from alembic_mcp.review.context import Outside, ScriptProblem
 from alembic_mcp.review.engine import questions, review
 from alembic_mcp.review.questions import Facts
 from alembic_mcp.review.reading import read_path
@@ -99,6 +102,7 @@ async def test_the_tables_that_batch_mode_rebuilds_on_sqlite_are_not_dropped(tmp
     found = review(read_path(reply, "sqlite", None), Facts(), "sqlite")
 
     assert [(one.rule, one.line, one.direction) for one in found] == [
+        ("set-not-null-with-nulls", 7, Direction.UPGRADE),
         ("delete-rows", 8, Direction.UPGRADE),
         ("drop-column", 10, Direction.UPGRADE),
         ("downgrade-does-not-restore", 0, Direction.DOWNGRADE),
@@ -130,12 +134,22 @@ async def findings(case, make_database, tmp_path):
                          "WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace")[0][0]  # fmt: skip
     if tables:
         scratch.run(f"TRUNCATE {tables}")
-    reply = await rehearse(case, real.url(), {"dialect": "postgresql", "params": scratch.libpq}, tmp_path)
+    url = real.url()
+    if getattr(module, "LOCK_TIMEOUT", True):
+        url += "&options=-clock_timeout%3D5s"
+    reply = await rehearse(case, url, {"dialect": "postgresql", "params": scratch.libpq}, tmp_path)
     revisions = read_path(reply, "postgresql", "public")
     facts = await answer(target_of(real), questions(revisions), budget=10)
     outside = [Outside(act["what"], act["revision"], act["line"] or 0) for act in reply["outside"]]
     heads = getattr(module, "HEADS", (case.stem,))
-    return review(revisions, facts, "postgresql", running=Direction.UPGRADE, heads=heads, outside=outside)
+    revisions = [replace(revision, source=case.read_text(encoding="utf-8")) for revision in revisions]
+    return review(
+        revisions, facts, "postgresql", running=Direction.UPGRADE, heads=heads, outside=outside,
+        schema=reply["schema"], lock_timeout=reply["lock_timeout"],
+        problems=[ScriptProblem(**one) for one in getattr(module, "PROBLEMS", ())],
+        applied_hashes=getattr(module, "APPLIED", {}), file_hashes=getattr(module, "FILES", {}),
+        own_modules=getattr(module, "OWN_MODULES", ()),
+    )  # fmt: skip
 
 
 async def rehearse(case, url, redirect, tmp_path):

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from .direction import Direction
 from .locks import LockMode
 
 __all__ = [
@@ -46,13 +47,6 @@ __all__ = [
     "Update",
     "ValidateConstraint",
 ]
-
-
-class Direction(StrEnum):
-    """Which of a revision's two functions."""
-
-    UPGRADE = "upgrade"
-    DOWNGRADE = "downgrade"
 
 
 class ConstraintKind(StrEnum):
@@ -244,7 +238,7 @@ class AlterColumn(Operation):
 
 @dataclass(frozen=True, kw_only=True)
 class CreateIndex(Operation):
-    """CREATE INDEX."""
+    """CREATE INDEX; ``where`` is the condition of a partial one, ``nulls_equal`` is NULLS NOT DISTINCT."""
 
     table: str
     name: str | None
@@ -252,6 +246,8 @@ class CreateIndex(Operation):
     unique: bool = False
     concurrently: bool = False
     if_not_exists: bool = False
+    where: str | None = None
+    nulls_equal: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -277,6 +273,7 @@ class AddConstraint(Operation):
     expression: str | None = None
     not_valid: bool = False
     using_index: str | None = None
+    nulls_equal: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,6 @@ answered by an agent: a verdict says whose yes is needed, and the caller sees to
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -14,13 +13,9 @@ from typing import Literal
 
 from .locks import LockMode
 from .operations import (
-    AddConstraint,
-    ConstraintKind,
     CreateIndex,
     Delete,
     Direction,
-    DropColumn,
-    DropConstraint,
     DropObject,
     Harmless,
     Operation,
@@ -30,7 +25,8 @@ from .operations import (
     Update,
 )
 from .report import Decision, Escalation, Finding, Level, Severity
-from .review.context import Path
+from .review.affected import affected
+from .review.context import Context, Path
 from .review.effects import altered_tables
 from .review.engine import contexts
 from .review.questions import Facts
@@ -47,8 +43,6 @@ _ESCALATE_AS_THEY_ARE = ("changes-primary-key", "unrecognised-statement", "acts-
 _HOLDS_TABLES = ("schema", "owned", "database", "tablespace")
 _REASONS = 5
 _PARTS = ("table column", "table constraint", "trigger", "policy", "rule")
-_PRIMARY_KEY = re.compile(r"^pk$|^pk_|_pk$|_pkey$", re.IGNORECASE)
-"""How primary keys are named where the directive does not say what kind of constraint it drops."""
 
 
 @dataclass(frozen=True)
@@ -180,17 +174,18 @@ class _Change:
         yield from self._drops_data()
         yield from self._rows_changed()
         yield from self._touched()
-        yield from self._primary_keys()
         yield from self._from_findings()
         yield from self._blocks_writers()
         yield from self._unknown()
 
     def _operations(self) -> Iterator[tuple[Operation, Revision, int | None]]:
         """The operations that are about to run, with the rows of their table."""
+        for op, context in self._contexts():
+            yield op, context.revision, context.rows(op.tables[0]) if op.tables else None
+
+    def _contexts(self) -> Iterator[tuple[Operation, Context]]:
         path = Path(tuple(self.revisions), self.facts, self.dialect, self.running)
-        for op, context in contexts(path):
-            if context.running:
-                yield op, context.revision, context.rows(op.tables[0]) if op.tables else None
+        return ((op, context) for op, context in contexts(path) if context.running)
 
     def _drops_data(self) -> Iterator[Escalation]:
         for one in self.findings:
@@ -205,18 +200,22 @@ class _Change:
                 yield Escalation(rule="drops-data", why=why, level=Level.CLIENT)
 
     def _rows_changed(self) -> Iterator[Escalation]:
-        """large-data-migration: certain without a condition; with one it may be few rows, but nothing proves it."""
-        for level, conditional in ((Level.PERSON, False), (Level.CLIENT, True)):
-            rows = [
-                (op.table, rows)
-                for op, _, rows in self._operations()
-                if isinstance(op, (Update, Delete)) and rows and (op.where is not None) is conditional
-            ]
-            total = sum(count for _, count in rows)
+        """large-data-migration: by count or by estimate; a condition that can't be counted may meet every row."""
+        sure: list[tuple[str, int]] = []
+        unsure: list[tuple[str, int]] = []
+        for op, context in self._contexts():
+            if isinstance(op, (Update, Delete)) and not context.is_new(op.table):
+                met, rows = affected(op, context), context.rows(op.table)
+                if met.number is not None:
+                    sure.append((op.table, met.number))
+                elif rows:
+                    unsure.append((op.table, rows))
+        for how, found, level in (("It changes", sure, Level.PERSON), ("It may change", sure + unsure, Level.CLIENT)):
+            total = sum(count for _, count in found)
             if total > self.settings.large_rows:
-                tables = ", ".join(dict.fromkeys(f"{table} ({count:,} rows)" for table, count in rows))
-                how = "It may change as many as" if conditional else "It changes"
+                tables = ", ".join(dict.fromkeys(f"{table} ({count:,} rows)" for table, count in found if count))
                 yield Escalation(rule="large-data-migration", why=f"{how} {total:,} rows: {tables}.", level=level)
+                return
 
     def _touched(self) -> Iterator[Escalation]:
         for rule, patterns in (
@@ -229,20 +228,6 @@ class _Change:
                     if pattern is not None:
                         why = f"{revision.revision} touches {table}, which matches {pattern}."
                         yield Escalation(rule=rule, why=why, level=Level.PERSON)
-
-    def _primary_keys(self) -> Iterator[Escalation]:
-        made = {table for revision in self.revisions for table in revision.created_before}
-        for op, revision, rows in self._operations():
-            match op:
-                case AddConstraint(kind=ConstraintKind.PRIMARY_KEY) | DropConstraint(kind=ConstraintKind.PRIMARY_KEY):
-                    named = op.table
-                case DropColumn() | DropConstraint() if _takes_primary_key(op):
-                    named = op.table
-                case _:
-                    continue
-            if rows != 0 and named not in made:
-                why = f"{revision.revision} changes the primary key of {named}."
-                yield Escalation(rule="changes-primary-key", why=why, level=Level.CLIENT)
 
     def _from_findings(self) -> Iterator[Escalation]:
         for one in self.findings:
@@ -330,19 +315,6 @@ def _watched(op: Operation) -> bool:
     return bool(op.statements) and all(
         statement.measured is not None and statement.measured.complete for statement in op.statements
     )
-
-
-def _takes_primary_key(op: DropColumn | DropConstraint) -> bool:
-    """True if a primary key was seen to go with it."""
-    names = [
-        item.name.rpartition(".")[2]
-        for statement in op.statements
-        for item in (statement.measured.dropped if statement.measured else ())
-        if item.kind == "table constraint"
-    ]
-    if isinstance(op, DropConstraint) and op.kind is None and op.name is not None:
-        names.append(op.name)
-    return any(_PRIMARY_KEY.search(name) for name in names)
 
 
 def _merged(found: Sequence[Escalation]) -> Iterator[Escalation]:

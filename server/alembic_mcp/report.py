@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from .operations import Direction
+from .direction import Direction
 from .target import Environment
 
 __all__ = [

@@ -22,7 +22,7 @@ def upgrade():
     op.get_bind().execute(gone, {"id": 1})  # finds: delete-rows
     op.execute("DELETE FROM nothing")
     op.execute("SELECT * FROM persons WHERE name = 'DELETE FROM persons' -- DELETE FROM persons")
-    op.execute("INSERT INTO roles VALUES (2)")
+    op.execute("INSERT INTO roles VALUES (2)")  # finds: writes-data
 
 
 def downgrade():

@@ -7,7 +7,7 @@ SETUP = "CREATE TABLE persons (id int PRIMARY KEY, name text)"
 
 
 def upgrade():
-    op.create_table("pets", sa.Column("id", sa.Integer, primary_key=True))
+    op.create_table("pets", sa.Column("id", sa.BigInteger, primary_key=True))
     op.create_index("ix_persons_name", "persons", ["name"], if_not_exists=True)
 
 

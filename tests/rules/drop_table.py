@@ -24,7 +24,7 @@ def upgrade():
     op.execute("DO $$ BEGIN IF 1 = 1 THEN DROP TABLE lines; END IF; END $$")  # finds: drop-table
     op.execute("SELECT wipe()")  # finds: drop-table
 
-    op.create_table("copies", sa.Column("id", sa.Integer, primary_key=True))
+    op.create_table("copies", sa.Column("id", sa.BigInteger, primary_key=True))
     op.drop_table("copies")
 
 

@@ -21,7 +21,7 @@ def upgrade():
     with op.get_context().autocommit_block():
         op.create_index("ix_persons_email", "persons", ["email"], postgresql_concurrently=True)
     op.create_index("ix_nobody_name", "nobody", ["name"])
-    op.create_table("pets", sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.Text, index=True))
+    op.create_table("pets", sa.Column("id", sa.BigInteger, primary_key=True), sa.Column("name", sa.Text, index=True))
     op.create_index("ix_pets_id", "pets", ["id"])
 
 

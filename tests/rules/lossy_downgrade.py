@@ -11,9 +11,9 @@ CREATE TABLE orders (id int PRIMARY KEY);
 
 
 def upgrade():
-    op.create_table("pets", sa.Column("id", sa.Integer, primary_key=True))
+    op.create_table("pets", sa.Column("id", sa.BigInteger, primary_key=True))
     op.add_column("persons", sa.Column("name", sa.Text))
-    op.alter_column("persons", "old", new_column_name="new")
+    op.alter_column("persons", "old", new_column_name="new")  # finds: rename-column
     op.execute("CREATE TABLE emails AS SELECT id, email FROM persons")
     op.drop_column("persons", "email")  # finds: drop-column
 

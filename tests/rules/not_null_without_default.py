@@ -15,11 +15,11 @@ def upgrade():
     op.execute("ALTER TABLE persons ADD a int NOT NULL, ADD b int")  # finds: not-null-without-default
 
     op.add_column("persons", sa.Column("born", sa.Date, nullable=False, server_default="1970-01-01"))
-    op.add_column("persons", sa.Column("number", sa.Integer, sa.Identity(), nullable=False))
+    op.add_column("persons", sa.Column("number", sa.Integer, sa.Identity(), nullable=False))  # finds: rewrites-table
     op.add_column("persons", sa.Column("next", sa.Integer, sa.Computed("id + 1"), nullable=False))
     op.add_column("persons", sa.Column("nickname", sa.Text))
     op.add_column("nobody", sa.Column("age", sa.Integer, nullable=False))
-    op.create_table("pets", sa.Column("id", sa.Integer, primary_key=True))
+    op.create_table("pets", sa.Column("id", sa.BigInteger, primary_key=True))
     op.add_column("pets", sa.Column("age", sa.Integer, nullable=False))
 
 

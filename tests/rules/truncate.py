@@ -16,7 +16,7 @@ def upgrade():
     op.execute("TRUNCATE TABLE persons, orders RESTART IDENTITY CASCADE")  # finds: truncate
     op.execute("TRUNCATE sessions")  # finds: truncate
 
-    op.create_table("copies", sa.Column("id", sa.Integer, primary_key=True))
+    op.create_table("copies", sa.Column("id", sa.BigInteger, primary_key=True))
     op.execute("TRUNCATE copies")
     op.execute("SELECT 'TRUNCATE persons; --'")
 

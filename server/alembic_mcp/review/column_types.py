@@ -8,7 +8,7 @@ from dataclasses import dataclass
 __all__ = ["ColumnType", "keeps_storage", "parse", "same_to_readers"]
 
 _SHAPE = re.compile(
-    r"^(?P<name>[^(]+?)\s*(?:\((?P<arguments>[^)]*)\))?\s*(?P<tail>[a-z ]*?)\s*(?P<array>(?:\[\d*\])*)$"
+    r"^(?P<name>[^(\[]+?)\s*(?:\((?P<arguments>[^)]*)\)\s*(?P<tail>[a-z ]*?))?\s*(?P<array>(?:\[\d*\])*)$"
 )
 _SYNONYMS = {
     "bool": "boolean", "bpchar": "char", "char varying": "varchar", "character": "char", "character varying": "varchar",
@@ -42,7 +42,7 @@ def parse(text: str | None) -> ColumnType | None:
     found = _SHAPE.match(spelling)
     if not spelling or found is None:
         return None
-    name = f"{found['name']} {found['tail']}".strip().removeprefix("pg_catalog.").removeprefix("public.")
+    name = f"{found['name']} {found['tail'] or ''}".strip().removeprefix("pg_catalog.").removeprefix("public.")
     numbers = tuple(int(part) for part in (found["arguments"] or "").split(",") if part.strip().lstrip("-").isdigit())
     array = "[]" * (found["array"] or "").count("[")
     return ColumnType(_SYNONYMS.get(name, name), numbers, array)
@@ -77,7 +77,7 @@ def same_to_readers(old: str | None, new: str | None) -> bool | None:
     if {before.name, after.name} <= _TEXTS or {before.name, after.name} == {"json", "jsonb"}:
         return True
     return any(
-        {before.name, after.name} <= set(family) and family.index(before.name) < family.index(after.name)
+        {before.name, after.name} <= set(family)  # what does not fit any more is narrows-type's
         for family in (_INTEGERS, _FLOATS)
     )
 

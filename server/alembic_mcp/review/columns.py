@@ -105,8 +105,14 @@ def _inline(words: Words, table: str, name: str, label: str | None) -> AddConstr
         return AddConstraint(table=table, name=label, kind=ConstraintKind.PRIMARY_KEY, columns=(name,), from_sql=True)
     if words.take("UNIQUE"):
         words.take("KEY")
-        _nulls(words)
-        return AddConstraint(table=table, name=label, kind=ConstraintKind.UNIQUE, columns=(name,), from_sql=True)
+        return AddConstraint(
+            table=table,
+            name=label,
+            kind=ConstraintKind.UNIQUE,
+            columns=(name,),
+            nulls_equal=_nulls(words),
+            from_sql=True,
+        )
     if words.take("CHECK"):
         expression = words.group().text
         words.take("NO", "INHERIT")
@@ -118,10 +124,13 @@ def _inline(words: Words, table: str, name: str, label: str | None) -> AddConstr
     ))  # fmt: skip
 
 
-def _nulls(words: Words) -> None:
+def _nulls(words: Words) -> bool:
+    """Read NULLS [NOT] DISTINCT; says whether nulls count as equal."""
+    equal = False
     if words.take("NULLS"):
-        words.take("NOT")
+        equal = words.take("NOT")
         words.expect("DISTINCT")
+    return equal
 
 
 def starts_constraint(words: Words) -> bool:
@@ -142,8 +151,8 @@ def constraint(words: Words, table: str) -> AddConstraint:
         added = _keyed(words, table, label, ConstraintKind.PRIMARY_KEY)
     elif words.take("UNIQUE"):
         words.take_any("KEY", "INDEX")
-        _nulls(words)
-        added = _keyed(words, table, label, ConstraintKind.UNIQUE)
+        equal = _nulls(words)
+        added = replace(_keyed(words, table, label, ConstraintKind.UNIQUE), nulls_equal=equal)
     elif words.take("FOREIGN", "KEY"):
         if not words.sees("("):
             label = words.identifier()

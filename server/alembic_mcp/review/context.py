@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..operations import AddColumn, Direction, DropConstraint, DropIndex, Insert, Operation, Rehearsed, Revision
+from ..operations import (
+    AddColumn,
+    Direction,
+    DropColumn,
+    DropConstraint,
+    DropIndex,
+    Insert,
+    Operation,
+    Rehearsed,
+    Revision,
+)
 from .names import Names
 from .questions import Answer, Facts, NonNullCount, RowCount
 from .schema import Key, Schema
@@ -50,6 +60,7 @@ class Path:
         file_hashes: revision -> SHA-256 of its file now.
         own_modules: top-level modules of the project itself.
         large_rows: from this many rows on, a change is large.
+        lock_timeout: the project's own connections limit how long a statement waits for a lock.
     """
 
     revisions: Sequence[Revision]
@@ -65,6 +76,7 @@ class Path:
     file_hashes: Mapping[str, str] = field(default_factory=dict)
     own_modules: frozenset[str] = frozenset()
     large_rows: int = 100_000
+    lock_timeout: bool = False
 
 
 @dataclass(frozen=True)
@@ -112,6 +124,14 @@ class Context:
         upgrade = self.direction is Direction.UPGRADE
         return self.revision.operations(Direction.DOWNGRADE if upgrade else Direction.UPGRADE)
 
+    @property
+    def rest(self) -> Sequence[Operation]:
+        """The operations still to come: of this direction, and of the revisions after this one where it is running."""
+        revisions = list(self.path.revisions)
+        at = next((index for index, one in enumerate(revisions) if one is self.revision), len(revisions))
+        after = revisions[at + 1 :] if self.running else []
+        return (*self.later, *(op for revision in after for op in revision.operations(self.direction)))
+
     def is_new(self, table: str) -> bool:
         """True if *table* was made on the way (in this revision or an earlier one): nobody else uses it yet."""
         return self.names.table(table) is None
@@ -124,7 +144,7 @@ class Context:
         original = self.names.table(table)
         if original is None:
             return table in self.names.filled
-        return table in self._filled() or self.facts.is_missing(original) or not self.facts.is_empty(original)
+        return self.facts.is_missing(original) or not self.facts.is_empty(original) or table in self._filled()
 
     def in_use(self, table: str) -> bool:
         """True if others may be using *table*: it was not made on the way, and is not known to have no rows.
@@ -138,7 +158,7 @@ class Context:
         original = self.names.table(table)
         if original is None:
             return None if table in self.names.filled else 0
-        if self.facts.is_missing(original) or (table in self._filled() and self.facts.is_empty(original)):
+        if self.facts.is_missing(original) or (self.facts.is_empty(original) and table in self._filled()):
             return None
         return self.facts.rows(original)
 
@@ -172,10 +192,18 @@ class Context:
         if original is None:
             return ()
         gone = {op.name for op in self.prior if isinstance(op, (DropConstraint, DropIndex))}
-        return tuple(key for key in self.path.schema.keys(original) if not key.name or key.name not in gone)
+        columns = {op.column for op in self.prior if isinstance(op, DropColumn) and op.table == table}
+        return tuple(
+            key
+            for key in self.path.schema.keys(original)
+            if not (key.name and key.name in gone) and not columns.intersection(key.columns)
+        )
 
     def steps(self) -> Iterator[tuple[Operation, Context]]:
-        """The operations still to come, each with the context that it stands in: for a check of a whole revision."""
+        """The operations still to come, each with the context that it stands in: for a check of a whole revision.
+
+        A context is good until the next one is asked for: its names walk on.
+        """
         names, prior = self.names.copy(), list(self.prior)
         for index, op in enumerate(self.later):
             yield op, replace(self, names=names, prior=tuple(prior), later=self.later[index + 1 :])

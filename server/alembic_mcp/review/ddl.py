@@ -60,9 +60,12 @@ def _create_index(words: Words, *, unique: bool) -> Operation:
     if words.take("USING"):
         words.identifier()
     names = tuple(part.text for part in words.group().parts())
+    nulls_equal = words.has("NULLS", "NOT", "DISTINCT")
+    words.until("WHERE")
+    where = words.rest if words.take("WHERE") and not words.done else None
     return CreateIndex(
         table=table, name=name, columns=names, unique=unique, concurrently=concurrently,
-        if_not_exists=if_not_exists, from_sql=True,
+        if_not_exists=if_not_exists, where=where, nulls_equal=nulls_equal, from_sql=True,
     )  # fmt: skip
 
 

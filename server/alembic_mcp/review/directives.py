@@ -85,6 +85,8 @@ def _create_index(item: _Item, common: dict[str, Any]) -> Operation:
         unique=bool(item.get("unique")),
         concurrently=bool(item.get("concurrently")),
         if_not_exists=bool(item.get("if_not_exists")),
+        where=item.get("where"),
+        nulls_equal=bool(item.get("nulls_equal")),
         **common,
     )
 
@@ -101,6 +103,7 @@ def _add_constraint(item: _Item, common: dict[str, Any]) -> Operation:
         expression=item.get("expression"),
         not_valid=bool(item.get("not_valid")),
         using_index=item.get("using_index"),
+        nulls_equal=bool(item.get("nulls_equal")),
         **common,
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from ..locks import LockMode
 from ..operations import (
+    AlterObject,
     CreateIndex,
     CreateTable,
     Delete,
@@ -40,6 +41,8 @@ _OBJECTS = frozenset(
     }
 )  # fmt: skip
 """Kinds that are reported whenever they go, also by a cascade."""
+_LOCKS_AS_TOLD = ("refresh", "lock")
+"""Commands that lock for writing what they name: a materialized view, a table."""
 _HANGS_ON_TABLE = ("trigger", "policy", "rule")
 
 
@@ -102,7 +105,7 @@ class Effects:
                 CreateIndex(table=table, name=name)
                 for one in measured
                 for name, table in one.indexes_built
-                if table not in new | rewritten
+                if table not in new and not any(table in each.rewritten for each in measured)
             ]
         return [replace(op, line=line, statements=sent, from_effect=True) for op in found]
 
@@ -136,6 +139,7 @@ class Effects:
     ) -> set[str]:
         """Tables of the target database that were written to, or locked to be changed, without an explanation."""
         rows = {op.table for op in known if isinstance(op, _WRITES_ROWS)}
+        rows |= {op.name for op in known if isinstance(op, AlterObject) and op.action.startswith(_LOCKS_AS_TOLD)}
         gone = {op.table for op in known if isinstance(op, DropTable)}
         touched = {table for op in known for table in (*op.tables, getattr(op, "references", None)) if table}
         new = self.names.created | {op.table for op in known if isinstance(op, CreateTable)}

@@ -31,6 +31,7 @@ def review(
     file_hashes: Mapping[str, str] | None = None,
     own_modules: Iterable[str] = (),
     large_rows: int = 100_000,
+    lock_timeout: bool = False,
     rules: Sequence[Rule] = RULES,
 ) -> list[Finding]:
     """Judge *revisions* (in the order in which they would run) against *facts*, worst finding first in each line.
@@ -43,6 +44,7 @@ def review(
         tuple(revisions), facts, dialect, running, tuple(heads), tuple(labelled_heads), tuple(outside),
         schema=Schema(schema or {}), problems=tuple(problems), applied_hashes=applied_hashes or {},
         file_hashes=file_hashes or {}, own_modules=frozenset(own_modules), large_rows=large_rows,
+        lock_timeout=lock_timeout,
     )  # fmt: skip
     found: dict[tuple[object, ...], Finding] = {}
     for one in _findings(path, rules):
@@ -61,14 +63,18 @@ def review(
 
 
 def questions(
-    revisions: Sequence[Revision], running: Direction | None = None, *, rules: Sequence[Rule] = RULES
+    revisions: Sequence[Revision],
+    running: Direction | None = None,
+    *,
+    dialect: str = "postgresql",
+    rules: Sequence[Rule] = RULES,
 ) -> set[Question]:
     """What the live data must be asked to judge *revisions*, under the names that tables have there.
 
     That is the rows of every table of the real database that an operation touches, and whatever the rules ask for.
     Without *running*, or with an upgrade, the tables of the downgrade are asked for too.
     """
-    path = Path(tuple(revisions), running=running or Direction.UPGRADE)
+    path = Path(tuple(revisions), running=running or Direction.UPGRADE, dialect=dialect)
     asked: set[Question] = set()
     for op, context in contexts(path):
         if not isinstance(op, Harmless):
@@ -152,7 +158,8 @@ def _finding(rule: Rule, found: Found, context: Context, op: Operation | None) -
 
 def _evidence(rule: Rule, op: Operation | None, context: Context) -> Evidence:
     if op is None:
-        return {"measured": context.rehearsed is not None}
+        tried = context.rehearsed
+        return {"measured": tried is not None and (tried.upgraded is not None or tried.downgraded is not None)}
     evidence: Evidence = {"measured": any(statement.measured is not None for statement in op.statements)}
     if rule.lock_mode is not None and context.is_postgresql:
         evidence["lock_mode"] = rule.lock_mode.value

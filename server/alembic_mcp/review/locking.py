@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass, replace
 
 from ..locks import STATEMENT_LOCKS, LockMode
 from ..operations import (
@@ -30,7 +31,7 @@ from ..operations import (
 )
 from .context import Context
 
-__all__ = ["held_before", "locks_of", "same_transaction", "shares_statement"]
+__all__ = ["Step", "locks_of", "same_transaction", "shares_statement", "steps"]
 
 _BY_TYPE: dict[type[Operation], str] = {
     AddColumn: "add column",
@@ -126,17 +127,46 @@ def same_transaction(op: Operation, context: Context, earlier: Operation) -> boo
     return not any(one.autocommit for one in (earlier, *between, op))
 
 
-def held_before(op: Operation, context: Context, at_least: LockMode) -> dict[str, tuple[LockMode, Operation]]:
-    """Tables in use that the transaction of *op* already holds a lock on: the strongest one, and what took it.
+@dataclass(frozen=True)
+class Step:
+    """An operation with its context, and what its transaction already holds.
 
-    Statements that *op* shares with another operation took nothing before it.
+    Attributes:
+        held: tables in use, with the lock at least as strong as asked for and the operation that took it first.
     """
-    found: dict[str, tuple[LockMode, Operation]] = {}
-    for earlier in context.prior:
-        if shares_statement(op, earlier):
-            continue
-        taken = [lock for lock in locks_of(earlier) if lock.mode >= at_least and context.in_use(lock.table)]
-        for lock in taken if taken and same_transaction(op, context, earlier) else ():
-            if lock.table not in found or lock.mode > found[lock.table][0]:
-                found[lock.table] = (lock.mode, earlier)
-    return found
+
+    op: Operation
+    context: Context
+    held: dict[str, tuple[LockMode, Operation]]
+
+
+def steps(context: Context, at_least: LockMode = LockMode.ACCESS_EXCLUSIVE) -> Iterator[Step]:
+    """Walk over the operations that *context* stands before, with the locks that add up in each transaction.
+
+    Operations that share a statement take their locks together: none of them holds anything for the others.
+    """
+    names, operations = context.names.copy(), context.later
+    held: dict[str, tuple[LockMode, Operation]] = {}
+    taken: dict[str, tuple[LockMode, Operation]] = {}
+    last: Operation | None = None
+    for index, op in enumerate(operations):
+        here = replace(context, names=names, prior=operations[:index], later=operations[index + 1 :])
+        if last is not None and _starts_anew(op, last):
+            held, taken = {}, {}
+        elif last is None or not shares_statement(op, last):
+            held, taken = {**taken, **held}, {}
+        yield Step(op, here, dict(held))
+        for lock in () if op.autocommit else locks_of(op):
+            if lock.mode >= at_least and here.in_use(lock.table):
+                taken.setdefault(lock.table, (lock.mode, op))
+        names.walk(op)
+        last = op
+
+
+def _starts_anew(op: Operation, last: Operation) -> bool:
+    """True if *op* runs in another transaction than *last*, the operation right before it."""
+    if op.autocommit or last.autocommit or (isinstance(last, AlterObject) and last.kind == "transaction"):
+        return True
+    first, before = op.statements[:1], last.statements[-1:]
+    numbers = (first[0].transaction, before[0].transaction) if first and before else (0, 0)
+    return bool(numbers[0] and numbers[1]) and numbers[0] != numbers[1]

@@ -217,7 +217,7 @@ def _measured(item: _Item) -> Measured:
 
 
 def _rehearsed(item: _Item) -> Rehearsed | None:
-    if item.get("upgraded") is None and item.get("downgraded") is None:
+    if item.get("upgraded") is None and item.get("downgraded") is None and not item.get("read"):
         return None
     return Rehearsed(
         upgraded=item.get("upgraded"),

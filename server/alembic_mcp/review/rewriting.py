@@ -20,7 +20,7 @@ from ..operations import (
     ValidateConstraint,
 )
 from .builtins import NOT_CALLS, READS
-from .column_types import keeps_storage, parse
+from .column_types import keeps_storage
 from .context import Context
 from .locking import shares_statement
 
@@ -64,7 +64,7 @@ def rewrites(op: Operation, context: Context) -> Iterator[Rewrite]:
     """The tables that *op* writes anew, each operation of a common statement answering for its own part."""
     if isinstance(op, (Truncate, CreateTable)) or (isinstance(op, AlterObject) and op.action.startswith(_ELSEWHERE)):
         return
-    expected = _by_the_book(op)
+    expected = _by_the_book(op, context)
     measured = [one.measured for one in op.statements if one.measured is not None]
     if not measured or len(measured) < len(op.statements):
         if expected is not None:
@@ -82,7 +82,7 @@ def _answered_elsewhere(op: Operation, table: str, context: Context) -> bool:
     """True if another operation of the same statement explains the rewrite, or stands before this one."""
     earlier = [other for other in context.prior if shares_statement(op, other)]
     later = [other for other in context.later if shares_statement(op, other)]
-    explained = any((found := _by_the_book(other)) and found.table == table for other in (*earlier, *later))
+    explained = any((found := _by_the_book(other, context)) and found.table == table for other in (*earlier, *later))
     return explained or bool(earlier)
 
 
@@ -95,13 +95,13 @@ def _what(op: Operation) -> str:
     return "what this line runs"
 
 
-def _by_the_book(op: Operation) -> Rewrite | None:
+def _by_the_book(op: Operation, context: Context) -> Rewrite | None:
     match op:
         case AddColumn():
             why = _filled_on_adding(op)
             return Rewrite(op.table, why) if why else None
         case AlterColumn(type=str(kind)):
-            return _retyped(op, kind)
+            return _retyped(op, kind, context)
         case AlterObject(kind="table", table=str(table)) if op.action.startswith(_REWRITING_COMMANDS):
             return Rewrite(table, op.action.upper())
     return None
@@ -111,23 +111,24 @@ def _filled_on_adding(op: AddColumn) -> str | None:
     """Why a new column has another value in each row; a constant default is kept in the catalog instead."""
     column, sql = op.column, " ".join(one.sql.upper() for one in op.statements)
     if column.identity:
-        return f"the identity {column.name}, which numbers every row"
+        return f"the identity column {column.name}"
     if column.computed:
         virtual = sql and "STORED" not in sql
         return None if virtual else f"the stored generated column {column.name}"
-    if (kind := parse(column.type)) and "serial" in column.type.lower():
-        return f"the serial {column.name} ({kind.name}), which numbers every row"
+    if "serial" in column.type.lower():
+        return f"the serial column {column.name}"
     called = volatile_call(column.server_default)
     return f"the volatile default {column.server_default} of {column.name}" if called else None
 
 
-def _retyped(op: AlterColumn, kind: str) -> Rewrite | None:
-    kept = keeps_storage(op.existing_type, kind)
+def _retyped(op: AlterColumn, kind: str, context: Context) -> Rewrite | None:
+    before = op.existing_type or context.type(op.table, op.column)
+    kept = keeps_storage(before, kind)
     if kept and op.using and not _CAST.match(op.using.strip()):
         kept = False
     if kept:
         return None
-    old = f" from {op.existing_type}" if op.existing_type else ""
+    old = f" from {before}" if before else ""
     return Rewrite(op.table, f"the new type {kind} of {op.column}{old}", certain=kept is False)
 
 

@@ -157,6 +157,5 @@ class Schema:
 def words(text: str) -> list[str]:
     """The identifiers in a piece of SQL, unquoted; what is inside strings is left out."""
     return [
-        (quoted or other or plain).replace('""', '"')
-        for quoted, other, plain in _WORD.findall(_STRING.sub("''", text))
+        (quoted or other or plain).replace('""', '"') for quoted, other, plain in _WORD.findall(_STRING.sub("''", text))
     ]

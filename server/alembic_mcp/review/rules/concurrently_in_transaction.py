@@ -62,5 +62,7 @@ def _code(op: Operation) -> str:
     table = op.table or ""
     if isinstance(op, DropIndex):
         return call("drop_index", op.name, table=table, table_name=op.table, postgresql_concurrently=True)
-    unique = {"unique": True} if op.unique else {}
-    return call("create_index", op.name, table, op.columns, table=table, **unique, postgresql_concurrently=True)
+    unique: dict[str, object] = {"unique": True} if op.unique else {}
+    return call(
+        "create_index", op.name, table, op.columns, table=table, schema="schema", **unique, postgresql_concurrently=True
+    )

@@ -5,14 +5,27 @@ In the downgrade of a revision whose upgrade inserts into the same table it is t
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ...operations import Delete, Insert, Operation
 from ...report import Severity
+from ..affected import affected, asks_affected
 from ..context import Context
 from ..counts import rows_of
-from ..rule import Found, rule
+from ..history import is_untouched
+from ..questions import Question
+from ..rule import Evidence, Found, rule
 
 
-@rule(severity=Severity.DANGER, remedy="Keep a copy of the rows, and delete them in batches in a later revision.")
+def _asks(op: Operation, context: Context) -> Iterable[Question]:
+    return asks_affected(op, context) if isinstance(op, Delete) and context.running else ()
+
+
+@rule(
+    severity=Severity.DANGER,
+    remedy="Keep a copy of the rows, and delete them in batches in a later revision.",
+    asks=_asks,
+)
 def delete_rows(op: Operation, context: Context) -> Found | None:
     """Judge DELETE in both directions."""
     if not isinstance(op, Delete) or context.is_new(op.table):
@@ -34,10 +47,13 @@ def delete_rows(op: Operation, context: Context) -> Found | None:
             severity=Severity.DANGER if context.running else Severity.WARNING,
             evidence={**rows.evidence, "condition": None},
         )
+    met = affected(op, context)
+    known: Evidence = {} if met.number is None else {"rows": met.number, "estimated": met.estimated, "query": met.query}
+    which = f"{met.text} of {op.table}" if met.number is not None else f"the rows of {op.table}"
     return Found(
-        f"Deletes the rows of {op.table} where {op.where} (the table has {rows.text}).",
+        f"Deletes {which} where {op.where} (the table has {rows.text}).",
         remedy=remedy,
-        severity=Severity.WARNING,
+        severity=Severity.INFO if met.none and is_untouched(op.table, context) else Severity.WARNING,
         evidence={**{f"table_{key}" if key == "rows" else key: value for key, value in rows.evidence.items()},
-                  "condition": op.where},
+                  **known, "condition": op.where},
     )  # fmt: skip

@@ -98,7 +98,7 @@ def _not_null(op: AlterColumn, context: Context) -> Iterator[Found]:
             f"downgrade() sets {op.table}.{op.column} NOT NULL again: that fails if a row was written without it since "
             "the upgrade.",
             severity=Severity.WARNING,
-            remedy=f'Fill it first: op.execute("UPDATE {op.table} SET {op.column} = ... WHERE {op.column} IS NULL").',
+            remedy=f"Fill {op.column} first, in the rows of {op.table} where it is NULL.",
         )
 
 

@@ -20,7 +20,7 @@ from ...operations import (
 from ...report import Severity
 from ..context import Context
 from ..rule import Found, rule
-from ..schema import Key
+from ..schema import Key, words
 
 _KEPT_OUT = {
     ConstraintKind.UNIQUE: "duplicates",
@@ -34,7 +34,7 @@ _KEPT_OUT = {
 def drop_constraint(op: Operation, context: Context) -> Found | None:
     """Judge dropped constraints and unique indexes; a primary key is changes-primary-key's."""
     match op:
-        case DropConstraint():
+        case DropConstraint() if op.name is not None:
             key = next((one for one in context.keys(op.table) if op.name and one.name == op.name), None)
             return _gone(op, op.table, key or Key(op.name or "", _kind(op), ()), context)
         case DropIndex():
@@ -67,13 +67,14 @@ def _gone(op: DropConstraint | DropIndex, table: str, key: Key, context: Context
         return None
     if not context.running and _is_inverse(op, table, key, context):
         return None
-    kept_out = _KEPT_OUT.get(key.kind or ConstraintKind.UNIQUE) if key.kind or key.unique else "what it kept out"
     by = ", by something that this line runs" if op.from_effect else ""
-    what = key.text if key.kind or key.unique else f"constraint {key.name}" if key.name else "a constraint"
+    kind = key.kind or (ConstraintKind.UNIQUE if key.unique else None)
+    if kind is None:
+        problem = f"Drops constraint {key.name or 'without a name'} of {table}{by}: what it kept out can come in."
+    else:
+        problem = f"Drops the {key.text} of {table}{by}: from then on nothing keeps {_KEPT_OUT[kind]} out of {table}."
     return Found(
-        f"Drops the {what} of {table}{by}: from then on nothing keeps {kept_out} out of {table}."
-        if what != "a constraint"
-        else f"Drops a constraint of {table}{by}: what it kept out can be written from then on.",
+        problem,
         remedy=f"Keep it, or put another constraint on {table} in its place in the same revision; if it goes for good, "
         "see that the application does not rely on it.",
         evidence={"object": key.name, "columns": list(key.columns)},
@@ -83,13 +84,25 @@ def _gone(op: DropConstraint | DropIndex, table: str, key: Key, context: Context
 
 def _is_replaced(table: str, key: Key, context: Context) -> bool:
     for other in (*context.prior, *context.later):
-        if isinstance(other, AddConstraint) and other.table == table:
-            same = other.name == key.name or not key.columns or set(other.columns) & set(key.columns)
-            if (other.kind is key.kind or key.kind is None) and (same or other.kind is ConstraintKind.CHECK):
-                return True
-        if isinstance(other, CreateIndex) and other.table == table and other.unique and (key.unique or not key.kind):
+        if other.tables != (table,):
+            continue
+        if isinstance(other, AddConstraint) and _replaces(other, key):
+            return True
+        if isinstance(other, CreateIndex) and other.unique and key.kind in (None, ConstraintKind.UNIQUE):
             return True
     return False
+
+
+def _replaces(new: AddConstraint, old: Key) -> bool:
+    """True if a new constraint stands for an old one: of one kind, and with its name or about its columns."""
+    is_unique_index = old.kind is None and old.unique
+    kind = ConstraintKind.UNIQUE if is_unique_index else old.kind
+    if kind is not None and new.kind is not kind:
+        return False
+    if new.name == old.name or not old.columns:
+        return True
+    columns = new.columns or words(new.expression or "")
+    return bool(set(columns) & set(old.columns))
 
 
 def _goes_anyway(table: str, key: Key, context: Context) -> bool:
@@ -97,19 +110,16 @@ def _goes_anyway(table: str, key: Key, context: Context) -> bool:
     for other in (*context.prior, *context.later):
         if isinstance(other, DropTable) and other.table in (table, key.references):
             return True
-        if isinstance(other, DropColumn) and other.table == table:
-            named = other.column in key.columns if key.columns else other.column in key.name
-            if named:
-                return True
+        if isinstance(other, DropColumn) and other.table == table and other.column in (key.columns or key.name):
+            return True
     return False
 
 
 def _is_inverse(op: DropConstraint | DropIndex, table: str, key: Key, context: Context) -> bool:
     name = op.name or key.name
     for other in context.other:
-        if isinstance(other, (AddConstraint, CreateIndex)) and other.table == table:
-            if other.name == name or not other.name:
-                return True
+        if isinstance(other, (AddConstraint, CreateIndex)) and other.table == table and other.name in (name, None):
+            return True
         if isinstance(other, CreateTable) and other.table == table:
             return True
         made = {item for statement in other.statements if statement.measured for item in statement.measured.created}

@@ -36,7 +36,7 @@ _DESTROYS = ("database", "owned", "tablespace", "foreign table")
     severity=Severity.WARNING,
     remedy="See first that nothing uses it: neither the application, nor a view, a function or a job.",
 )
-def drop_object(op: Operation, context: Context) -> Found | None:
+def drop_object(op: Operation, context: Context) -> Found | None:  # noqa: PLR0911 - one for each way to go
     """Judge what is neither table, column, index, constraint nor schema, in both directions."""
     if not isinstance(op, DropObject) or op.kind == "schema" or _is_made(op, context.prior):
         return None

@@ -6,6 +6,8 @@ counted one by one, by drop-table.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ...operations import CreateObject, DropObject, Operation
 from ...report import Severity
 from ..context import Context
@@ -17,7 +19,9 @@ def drop_schema(op: Operation, context: Context) -> Found | None:
     """Judge DROP SCHEMA in both directions; one that was made on the way is nobody else's."""
     if not isinstance(op, DropObject) or op.kind != "schema" or _is_made(op, context.prior):
         return None
-    remedy = f"Drop what {op.name} holds by name, so that it is counted, and then DROP SCHEMA {op.name} without CASCADE."
+    remedy = (
+        f"Drop what {op.name} holds by name, so that it is counted, and then DROP SCHEMA {op.name} without CASCADE."
+    )
     with_it = [item for item in _gone(op) if item != f"schema {op.name}"]
     if not context.running and _is_made(op, context.other):
         if not op.cascade:
@@ -45,11 +49,8 @@ def drop_schema(op: Operation, context: Context) -> Found | None:
     )
 
 
-def _is_made(op: DropObject, among: object) -> bool:
-    return any(
-        isinstance(other, CreateObject) and (other.kind, other.name) == ("schema", op.name)
-        for other in (among if isinstance(among, (list, tuple)) else ())
-    )
+def _is_made(op: DropObject, among: Sequence[Operation]) -> bool:
+    return any(isinstance(other, CreateObject) and (other.kind, other.name) == ("schema", op.name) for other in among)
 
 
 def _gone(op: DropObject) -> list[str]:

@@ -6,9 +6,12 @@ before, nothing changes.
 
 from __future__ import annotations
 
-from ...operations import AddConstraint, ConstraintKind, Operation
+from collections.abc import Iterator
+
+from ...operations import AddConstraint, ConstraintKind, CreateTable, Operation
 from ...report import Severity
 from ..context import Context
+from ..declared import declared
 from ..rule import Found, rule
 
 _SPREADS = {"CASCADE": "deletes the rows", "SET NULL": "sets {columns} to NULL in the rows",
@@ -19,22 +22,31 @@ _SPREADS = {"CASCADE": "deletes the rows", "SET NULL": "sets {columns} to NULL i
     severity=Severity.WARNING,
     remedy="Leave ON DELETE out, so that the delete is refused, and let the application delete what it means to.",
 )
-def foreign_key_cascades(op: Operation, context: Context) -> Found | None:
-    """Judge new foreign keys where they are about to be made."""
-    if not isinstance(op, AddConstraint) or op.kind is not ConstraintKind.FOREIGN_KEY or not context.running:
-        return None
+def foreign_key_cascades(op: Operation, context: Context) -> Iterator[Found]:
+    """Judge new foreign keys where they are about to be made, those of a new table included."""
+    if not context.running:
+        return
+    for key in declared(op, context) if isinstance(op, CreateTable) else [op]:
+        if isinstance(key, AddConstraint) and key.kind is ConstraintKind.FOREIGN_KEY:
+            yield from _judge(key, context, new=isinstance(op, CreateTable))
+
+
+def _judge(op: AddConstraint, context: Context, *, new: bool) -> Iterator[Found]:
     action = (op.on_delete or "").upper()
     spreads = _SPREADS.get(action)
     if spreads is None or op.references is None or _was_there(op, action, context):
-        return None
+        return
+    if context.is_new(op.references) or op.references == op.table:
+        return  # nobody deletes from it yet; or the rows of one table belong together
     columns = ", ".join(op.columns) or "the key"
-    quiet = action != "CASCADE" or context.is_new(op.table) or not context.is_live(op.table)
-    return Found(
+    quiet = new or action != "CASCADE" or context.is_new(op.table) or not context.is_live(op.table)
+    yield Found(
         f"From now on, deleting a row of {op.references} {spreads.format(columns=columns)} of {op.table} that refer to "
         f"it (ON DELETE {action}).",
         remedy=f"Leave ON DELETE {action} out, so that deleting from {op.references} is refused while {op.table} "
         f"refers to it; or see that everybody who deletes from {op.references} means {op.table} too.",
         severity=Severity.INFO if quiet else None,
+        table=op.table,
         evidence={"references": op.references, "on_delete": action},
     )
 

@@ -10,8 +10,8 @@ from ...operations import AlterColumn, Operation
 from ...report import Severity
 from ..context import Context
 from ..counts import rows_of
+from ..narrowing import Loss, family, narrower
 from ..rule import Found, rule
-from ..types import Loss, narrower, read_type
 
 
 @rule(
@@ -24,12 +24,13 @@ def narrows_type(op: Operation, context: Context) -> Found | None:
         return None
     if not context.is_live(op.table):
         return None
-    old = op.existing_type or context.type(op.table, op.column) or _undone(op, context)
-    loss = narrower(read_type(old), read_type(op.type)) if old else None
+    now = context.type(op.table, op.column)
+    old = op.existing_type or (now if context.running else _undone(op, context) or now)
+    loss = narrower(old, op.type)
     if old is None or loss is None:
         return None
     rows, name = rows_of(op.table, context), f"{op.table}.{op.column}"
-    silent = loss.silent or op.using is not None
+    silent = loss.silent or (op.using is not None and family(op.type) == "string")
     if not context.running:
         return Found(
             f"The downgrade narrows {name} from {old} to {op.type}: values {loss.what} that are written until then "

@@ -17,9 +17,9 @@ from ..rule import Found, rule
     remedy="Give the column a server_default, or add it as nullable, fill it, and then set NOT NULL.",
 )
 def not_null_without_default(op: Operation, context: Context) -> Found | None:
-    """Judge ADD COLUMN in both directions; a blocker where there are rows and it is about to run."""
+    """Judge ADD COLUMN where it is about to run: a blocker if there are rows. See downgrade-will-fail for later."""
     match op:
-        case AddColumn() if not _fills_itself(op) and context.is_live(op.table):
+        case AddColumn() if context.running and not _fills_itself(op) and context.is_live(op.table):
             rows = rows_of(op.table, context)
             name, column = f"{op.table}.{op.column.name}", op.column.name
             remedy = (
@@ -33,7 +33,7 @@ def not_null_without_default(op: Operation, context: Context) -> Found | None:
                     severity=Severity.WARNING,
                     evidence=rows.evidence,
                 )
-            proven = context.running and bool(rows.number)
+            proven = bool(rows.number)
             return Found(
                 f"{name} is NOT NULL without a server default: adding it fails, because {op.table} has {rows.text}."
                 if rows.number

@@ -71,9 +71,8 @@ def _remedy(op: Operation) -> str | None:
             )
         case AddColumn():
             name = op.column.name
-            then = call(
-                "alter_column", op.table, name, table=op.table, server_default=f"sa.text({op.column.server_default!r})"
-            ).replace('"sa.text(', "sa.text(").replace(')")', "))")  # fmt: skip
+            alter = call("alter_column", op.table, name, table=op.table).removesuffix(")")
+            then = f"{alter}, server_default=sa.text({op.column.server_default!r}))"
             return (
                 f"Add {name} as nullable without a default, then {then} for new rows, and fill the others in batches."
             )

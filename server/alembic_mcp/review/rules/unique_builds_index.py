@@ -29,8 +29,9 @@ def unique_builds_index(op: Operation, context: Context) -> Found | None:
     if not context.in_use(op.table):
         return None
     rows = rows_of(op.table, context)
+    name = op.name or f"on {', '.join(op.columns)}"
     return Found(
-        f"Adding {op.kind.value} constraint {op.name or f'on {", ".join(op.columns)}'} blocks reads and writes of "
+        f"Adding {op.kind.value} constraint {name} blocks reads and writes of "
         f"{op.table} ({rows.text}) until its index is built.",
         remedy=_remedy(op),
         severity=Severity.WARNING if rows.small else Severity.DANGER,
@@ -43,7 +44,6 @@ def _remedy(op: AddConstraint) -> str:
         return f"PostgreSQL can't build it concurrently: do it while nobody needs {op.table}."
     name = op.name or named(_KINDS[op.kind], op.table, *op.columns)
     build = call("create_index", name, op.table, op.columns, table=op.table, unique=True, postgresql_concurrently=True)
-    use = execute(
-        f"ALTER TABLE {quoted(op.table)} ADD CONSTRAINT {quoted(name)} {op.kind.value.upper()} USING INDEX {quoted(name)}"
-    )
+    kind = op.kind.value.upper()
+    use = execute(f"ALTER TABLE {quoted(op.table)} ADD CONSTRAINT {quoted(name)} {kind} USING INDEX {quoted(name)}")
     return f"{autocommit(build)}; then {use}."

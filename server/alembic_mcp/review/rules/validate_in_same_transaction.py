@@ -1,6 +1,6 @@
-"""VALIDATE CONSTRAINT in the transaction that added it NOT VALID gains nothing: the lock is held while rows are checked.
+"""VALIDATE CONSTRAINT in the transaction of ADD CONSTRAINT ... NOT VALID: its lock is held while rows are checked.
 
-The lock of ADD CONSTRAINT is given back only at the end of the transaction.
+The lock of ADD CONSTRAINT is given back only at the end of the transaction, so that NOT VALID gains nothing.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def _found(op: ValidateConstraint, added: AddConstraint, context: Context) -> Fo
     since = f"line {added.line}" if added.line else "ADD CONSTRAINT"
     code = execute(f"ALTER TABLE {quoted(op.table)} VALIDATE CONSTRAINT {quoted(op.name)}")
     return Found(
-        f"Validating {op.name} in the transaction that added it ({since}) blocks {mode.blocks} of {tables} while every "
+        f"Validating {op.name} in the transaction that added it ({since}) blocks {mode.blocks} to {tables} while every "
         f"row of {op.table} ({rows.text}) is checked, as if NOT VALID were not there.",
         remedy=f"Move it into a later revision: {code}; or, at the end of this one: {autocommit(code)}.",
         severity=Severity.WARNING if rows.small else Severity.DANGER,

@@ -12,10 +12,12 @@ from collections.abc import Iterator
 
 from ...operations import Direction, Insert, Operation, Update
 from ...report import Severity
+from ..affected import affected
 from ..context import Context
 from ..counts import rows_of
 from ..rule import Found, revision_rule
 from ..source import functions
+from .update_all_rows import update_all_rows
 
 _WRITES = ("execute", "exec_driver_sql", "executemany", "merge", "add", "add_all", "delete", "bulk_update_mappings",
            "bulk_insert", "bulk_save_objects", "bulk_insert_mappings")  # fmt: skip
@@ -50,15 +52,21 @@ def _write(op: Operation, context: Context, *, one_by_one: bool) -> Found | None
     rows = rows_of(op.table, context)
     each = ", one by one" if one_by_one else ""
     if isinstance(op, Insert):
-        if not context.running or (isinstance(op, Insert) and rows.none):
+        if not context.running or rows.none:
             return None
         over = ", and overwrites those with the same key" if op.replaces else ""
         problem = f"Inserts rows into {op.table}{each}{over}; it has {rows.text}."
-    elif op.where is None or (rows.number or 0) > context.path.large_rows:
-        return None  # update-all-rows
+    elif op.where is None or update_all_rows.check is None or update_all_rows.check(op, context) is not None:
+        return None
+    elif not context.running and not any(context.names.column(op.table, one) for one in op.columns):
+        return None  # puts values back
     else:
         columns = f" ({', '.join(op.columns)})" if op.columns else ""
-        problem = f"Updates rows of {op.table}{columns}{each}; it has {rows.text}."
+        met = affected(op, context)
+        if met.none:
+            return None
+        some = f"{met.text} of {op.table}" if met.number is not None else f"rows of {op.table}"
+        problem = f"Updates {some}{columns}{each}; it has {rows.text}."
     return Found(
         problem,
         remedy=f"Make sure that it can run twice, and that going back needs none of what it changes in {op.table}.",
@@ -75,15 +83,13 @@ def unseen_loops(source: str, direction: Direction, lines: set[int]) -> Iterator
     """Lines of loops over rows that write, and of which nothing was seen to run."""
     for function in functions(source, direction.value):
         for loop in ast.walk(function):
-            if not isinstance(loop, (ast.For, ast.While)) or isinstance(getattr(loop, "iter", None), (ast.List, ast.Tuple)):
+            if not isinstance(loop, (ast.For, ast.While)):
                 continue
-            writes = {
-                node.lineno
-                for node in ast.walk(ast.Module(body=loop.body, type_ignores=[]))
-                if isinstance(node, ast.Call) and _is_write(node)
-            }
+            if isinstance(loop, ast.For) and isinstance(loop.iter, (ast.List, ast.Tuple)):
+                continue
+            calls = (node for part in loop.body for node in ast.walk(part) if isinstance(node, ast.Call))
             end = loop.end_lineno or loop.lineno
-            if writes and not any(loop.lineno < line <= end for line in lines):
+            if any(map(_is_write, calls)) and not any(loop.lineno < line <= end for line in lines):
                 yield loop.lineno
 
 
