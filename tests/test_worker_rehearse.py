@@ -596,7 +596,8 @@ def cluster(operations, operation):
 def test_every_operation_is_described_by_its_fields(make, database):
     project = make()
     database.run("CREATE TABLE a (x int, y int, z text)", "CREATE TABLE b (x int)")
-    project.revision("r1", "\n".join(OPERATIONS), None, top=CUSTOM)
+    (project.folder / "plugin.py").write_text(CUSTOM, "utf-8")
+    project.revision("r1", "\n".join(OPERATIONS), None, top="import plugin")
     state = rehearse(project, postgresql(database))["revisions"]["r1"]
     assert state["upgrade_error"] is None
     operations = state["upgrade"]["operations"]

@@ -190,6 +190,8 @@ class _Reader:
             "unique": bool(op.unique),
             "concurrently": self.dialect.name == "postgresql" and bool(op.kw.get("postgresql_concurrently")),
             "if_not_exists": bool(getattr(op, "if_not_exists", False)),
+            "where": self.text(op.kw.get(f"{self.dialect.name}_where")),
+            "nulls_equal": bool(op.kw.get(f"{self.dialect.name}_nulls_not_distinct")),
         }
 
     def read_DropIndexOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
@@ -209,6 +211,7 @@ class _Reader:
             "constraint": kind,
             "columns": self.columns(getattr(op, "columns", None)),
             "not_valid": bool(kw.get("postgresql_not_valid")),
+            "nulls_equal": bool(kw.get("postgresql_nulls_not_distinct")),
             **more,
         }
 

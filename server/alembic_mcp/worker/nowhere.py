@@ -43,9 +43,7 @@ def engine(name: str, default_schema: Optional[str], fetched: Callable[[], None]
     """
     made = _dialect(name, default_schema)
     dialects.registry.impls[f"{name}.{_DRIVER}"] = lambda: made
-    found = sqlalchemy.create_engine(
-        f"{name}+{_DRIVER}://", module=_module(name, fetched), poolclass=pool.NullPool
-    )
+    found = sqlalchemy.create_engine(f"{name}+{_DRIVER}://", module=_module(name, fetched), poolclass=pool.NullPool)
     event.listen(found, "before_cursor_execute", _columns)
     _blind()
     return found
@@ -163,7 +161,7 @@ def _dialect(name: str, default_schema: Optional[str]) -> Any:
         "insert_returning": False,
         "implicit_returning": False,
     }
-    own.update({each: _looked_for for each in ("has_table", "has_index", "has_sequence", "has_type", "has_schema")})
+    own.update(dict.fromkeys(("has_table", "has_index", "has_sequence", "has_type", "has_schema"), _looked_for))
     return type("NowhereDialect", (base,), own)
 
 

@@ -9,6 +9,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import pool
 
 from . import differences, schema, scripts
+from .connections import raw_execute
 from .environment import Environment
 from .errors import CallError
 from .failures import one_line, sqlstate
@@ -47,6 +48,7 @@ class _Rehearsal:
         redirect = Redirect(args["redirect"], self.environment.refused, self.environment.root)
         self.guards = Guards(self.recorder, redirect, self.environment.root)
         self.path: List[Any] = []
+        self.lock_timeout = False
         self.revisions: Dict[str, Dict[str, Any]] = {}
         self.heads_before: List[str] = []
         self.one_transaction = False
@@ -87,6 +89,7 @@ class _Rehearsal:
             ],
             "revisions": self.revisions,
             "schema": self.before,
+            "lock_timeout": self.lock_timeout,
             "delta": schema.delta(self.before, after),
             "fingerprint_before": schema.fingerprint(self.before),
             "fingerprint_after": schema.fingerprint(after),
@@ -124,6 +127,8 @@ class _Rehearsal:
             complete = _install(context)
             default, own = context.dialect.default_schema_name, version_table(context)
             self.recorder.tracer = lambda: Tracer(complete=complete, default_schema=default, own=own)
+        if context.dialect.name == "postgresql":
+            self.lock_timeout = _sets_lock_timeout(context)
         self.before = schema.snapshot(context)
         if self.args.get("converge"):
             self.standing = differences.between(context)
@@ -304,6 +309,13 @@ def _path(context: MigrationContext, target: str, heads: Any, *, upwards: bool) 
         ancestor="Destination %(end)s is not a valid downgrade target from current head(s)", end=target
     ):
         return list(script.iterate_revisions(heads, target, select_for_downgrade=True))
+
+
+def _sets_lock_timeout(context: MigrationContext) -> bool:
+    """True if env.py, the role or the database limits how long a statement waits for a lock."""
+    connection: Any = context.connection
+    rows = raw_execute(connection.connection, "SELECT current_setting('lock_timeout')") or [("0",)]
+    return rows[0][0] not in ("0", "0ms")
 
 
 def _install(context: MigrationContext) -> bool:

@@ -110,7 +110,8 @@ class _Output:
         self._hooks = _hooks(script)
         self._place = script._rev_path
         script._rev_path = self._rev_path
-        script._ensure_directory = self._ensure_directory
+        # It would make the folder in the project.
+        script._ensure_directory = lambda path: None  # noqa: ARG005
 
     def written(self, script: Optional[Script]) -> None:
         """Take note of a file, after the project's hooks have gone over it."""
@@ -136,13 +137,10 @@ class _Output:
 
     def _rev_path(self, *args: Any, **kw: Any) -> Any:
         belongs = self._place(*args, **kw)
+        self._out.mkdir(parents=True, exist_ok=True)
         path = self._out / Path(belongs).name
         self._belongs[str(path)] = Path(belongs).absolute()
         return type(belongs)(path)
-
-    def _ensure_directory(self, path: Any) -> None:
-        if Path(path).absolute() == self._out:
-            self._out.mkdir(parents=True, exist_ok=True)
 
 
 def _has_operations(revision: Any) -> bool:

@@ -5,22 +5,15 @@ from __future__ import annotations
 import ast
 import builtins
 import itertools
-import os
-import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from types import ModuleType
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from .recorder import Recorder, Step
+from .source import EXECUTES, about_dialect, blocks, end, head, touches
 
 __all__ = ["Resume"]
 
-_EXECUTES = {"execute", "exec", "exec_driver_sql", "executemany", "scalar", "scalars", "execute_sql"}
-_WRITES = {
-    "add", "add_all", "merge", "delete", "flush", "commit", "bulk_save_objects", "bulk_insert_mappings",
-    "bulk_update_mappings", "create", "create_all", "drop", "drop_all",
-}  # fmt: skip
-_ASKS_NOTHING = {"get_bind", "get_context", "f", "inline_literal", "batch_alter_table"}
 # What may be imported where the project's own code is not to run.
 _IMPORTABLE = {
     "__future__", "alembic", "collections", "datetime", "decimal", "enum", "geoalchemy2", "json", "pgvector",
@@ -71,7 +64,7 @@ class Resume:
         step: the direction.
         path: the revision's file.
         asked: line of the first question whose answer the function used; 0 if there was none.
-        execute: what ``op.execute`` does.
+        spell: the SQL of a statement, its parameters left open; None for what is none.
         runs: False: nothing of the project's own code may run.
 
     Raises:
@@ -85,7 +78,7 @@ class Resume:
         path: str,
         *,
         asked: Callable[[], int],
-        execute: Callable[[Any], Any],
+        spell: Callable[[Any], Optional[str]],
         runs: bool,
     ) -> None:
         with open(path, "rb") as file:  # noqa: PTH123 - as bytes: the file says itself how it is encoded
@@ -94,7 +87,7 @@ class Resume:
         self._recorder = recorder
         self._step = step
         self._asked = asked
-        self._execute = execute
+        self._spell = spell
         self._runs = runs
         self._depth = 0
         self._functions = {each.name: each for each in self.tree.body if isinstance(each, ast.FunctionDef)}
@@ -106,9 +99,7 @@ class Resume:
         frames = self._frames(error)
         if not frames:
             self.whole(module)
-        for function, line, namespace in reversed(frames):
-            if not self._rest(function.body, line, namespace, top=True):
-                break
+        self._unwind(frames)
 
     def whole(self, module: Optional[ModuleType]) -> None:
         """Read the function from its beginning; *module* is None if the file can't be imported."""
@@ -169,21 +160,37 @@ class Resume:
 
     # what comes after a line
 
-    def _rest(self, body: List[ast.stmt], line: int, namespace: Namespace, *, top: bool = False) -> bool:
-        """Read what follows *line* in *body*; False if nothing can follow."""
+    def _unwind(self, frames: List[Tuple[ast.FunctionDef, int, Namespace]]) -> None:
+        for depth, (function, line, namespace) in enumerate(reversed(frames)):
+            if not self._rest(function.body, line, namespace, top=True, blamed=not depth):
+                break
+
+    def _rest(
+        self, body: List[ast.stmt], line: int, namespace: Namespace, *, top: bool = False, blamed: bool = True
+    ) -> bool:
+        """Read what follows *line* in *body*; False if nothing can follow.
+
+        Args:
+            body: the statements of a function, or of a block in it.
+            line: where it stopped.
+            namespace: its variables.
+            top: *body* is the whole function.
+            blamed: it stopped here, and not in a function of the same file that is called here.
+        """
         for index, each in enumerate(body):
-            if not each.lineno <= line <= _end(each):
+            if not each.lineno <= line <= end(each):
                 continue
             if isinstance(each, ast.Raise) and top:
                 return False
-            inner = next((one for one in _blocks(each) if one[0].lineno <= line <= _end(one[-1])), None)
+            inner = next((one for one in blocks(each) if one[0].lineno <= line <= end(one[-1])), None)
             if inner is None:
-                self._failed(each, namespace)
-                for block in _blocks(each, reading=True):
+                if blamed:
+                    self._failed(each, namespace)
+                for block in blocks(each, reading=True):
                     self._read(block, namespace)
             else:
                 with self._autocommit(each):
-                    self._rest(inner, line, namespace)
+                    self._rest(inner, line, namespace, blamed=blamed)
                 if isinstance(each, ast.For) and inner is each.body:
                     self._further(each, namespace)
             self._read(body[index + 1 :], namespace)
@@ -202,11 +209,11 @@ class Resume:
 
     def _untaken(self, body: List[ast.stmt], lines: Set[int], namespace: Namespace) -> None:
         for each in body:
-            executed = any(number in lines for number in range(each.lineno, _end(each) + 1))
+            executed = any(number in lines for number in range(each.lineno, end(each) + 1))
             if not executed and each.lineno > self._asked():
                 self._one(each, namespace)
-            elif executed and not (isinstance(each, ast.If) and _about_dialect(each.test)):
-                for block in _blocks(each, reading=True):
+            elif executed and not (isinstance(each, ast.If) and about_dialect(each.test)):
+                for block in blocks(each, reading=True):
                     if isinstance(each, ast.For) and not any(one.lineno in lines for one in each.body):
                         self._assign(each.target, None, namespace, unknown=True)
                     self._untaken(block, lines, namespace)
@@ -233,8 +240,8 @@ class Resume:
                 self._read(each.body, namespace)
         elif isinstance(each, ast.With):
             self._with(each, namespace)
-        elif _blocks(each, reading=True):
-            for block in _blocks(each, reading=True):
+        elif blocks(each, reading=True):
+            for block in blocks(each, reading=True):
                 self._read(block, namespace)
         elif not isinstance(each, _ENDS):
             called = self._called(each) if not self._runs else None
@@ -247,16 +254,14 @@ class Resume:
             frames = [one for one in self._frames(error) if one[0].name != "<module>"]
             if frames and self._depth < _DEPTH:
                 self._depth += 1
-                for function, line, values in reversed(frames):
-                    if not self._rest(function.body, line, values, top=True):
-                        break
+                self._unwind(frames)
                 self._depth -= 1
             else:
                 self._failed(each, namespace)
 
     def _branches(self, each: ast.If, namespace: Namespace) -> List[List[ast.stmt]]:
         found, value = self._value(each.test, namespace)
-        if found and (not self._asked() or _about_dialect(each.test)) and not isinstance(value, _Unknown):
+        if found and (not self._asked() or about_dialect(each.test)) and not isinstance(value, _Unknown):
             return [each.body if value else each.orelse]
         return [each.body, each.orelse]
 
@@ -269,7 +274,7 @@ class Resume:
                         entered = stack.enter_context(_calm(context))
                     except Exception:  # noqa: BLE001 - whatever it is, the statements inside are read without it
                         found = False
-                if not found and _touches(ast.Expr(item.context_expr), namespace):
+                if not found and touches(ast.Expr(item.context_expr), namespace):
                     self._unreadable(each, ast.unparse(item.context_expr))
                 if item.optional_vars is not None:
                     self._assign(item.optional_vars, entered if found else None, namespace, unknown=not found)
@@ -352,40 +357,27 @@ class Resume:
 
     def _failed(self, each: ast.stmt, namespace: Namespace) -> None:
         """A statement that can't be run: what it sends if that can be told, else that it can't be read."""
-        head = _head(each)
-        lines = range(each.lineno, max(_end(one) for one in head) + 1)
+        parts = head(each)
+        lines = range(each.lineno, max(end(one) for one in parts) + 1)
         known = any(item["line"] in lines for item in (*self._step.operations, *self._step.statements))
-        if known or not any(_touches(one, namespace) for one in head):
+        if known or not any(touches(one, namespace) for one in parts):
             return
-        for call in (one for part in head for one in ast.walk(part) if isinstance(one, ast.Call)):
-            if isinstance(call.func, ast.Attribute) and call.func.attr in _EXECUTES and call.args:
+        for call in (one for part in parts for one in ast.walk(part) if isinstance(one, ast.Call)):
+            if isinstance(call.func, ast.Attribute) and call.func.attr in EXECUTES and call.args:
                 found, value = self._value(call.args[0], namespace)
-                if found and not isinstance(value, _Unknown):
-                    before = len(self._step.operations)
-                    try:
-                        self._execute(value)
-                    except Exception:  # noqa: BLE001 - not SQL, or with parameters that are not known
-                        del self._step.operations[before:]
-                    else:
-                        for item in self._step.operations[before:]:
-                            item["line"] = item["line"] or each.lineno
-                            for index in item["statements"]:
-                                self._step.statements[index]["line"] = item["line"]
-                        return
+                sql = self._spell(value) if found else None
+                if sql is not None:
+                    self._add("execute", call.func.attr, each, sql=sql)
+                    return
         self._unreadable(each)
 
     def _unreadable(self, each: ast.stmt, text: Optional[str] = None) -> None:
-        text = text or ast.unparse(ast.Module(_head(each), []))
-        self._step.operations.append(
-            {
-                "kind": "unreadable",
-                "op": " ".join(text.split())[:_SHOWN],
-                "line": each.lineno,
-                "batch": False,
-                "autocommit": False,
-                "statements": [],
-            }
-        )
+        text = text or ast.unparse(ast.Module(head(each), []))
+        self._add("unreadable", " ".join(text.split())[:_SHOWN], each)
+
+    def _add(self, kind: str, op: str, each: ast.stmt, **more: Any) -> None:
+        item = {"kind": kind, "op": op, "line": each.lineno, "batch": False, "statements": [], **more}
+        self._step.operations.append({**item, "autocommit": self._recorder._autocommit > 0})
 
 
 @contextmanager
@@ -393,86 +385,11 @@ def _calm(context: Any) -> Iterator[Any]:
     """The same context, whose end never fails."""
     value = context.__enter__()
     yield value
-    try:
+    with suppress(Exception):  # what was read inside stays read
         context.__exit__(None, None, None)
-    except Exception:  # noqa: BLE001, S110 - what was read inside stays read
-        pass
 
 
 def _import(name: str, *more: Any) -> Any:
     if name.partition(".")[0] not in _IMPORTABLE:
         raise ImportError(name)
     return __import__(name, *more)
-
-
-def _end(each: ast.stmt) -> int:
-    return each.end_lineno or each.lineno
-
-
-def _blocks(each: ast.stmt, *, reading: bool = False) -> List[List[ast.stmt]]:
-    """The statements inside a statement; *reading*: without those that only deal with an exception."""
-    if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-        return []
-    found = [getattr(each, name, None) for name in ("body", "orelse", "finalbody")]
-    found += [case.body for case in getattr(each, "cases", ())]
-    if not reading:
-        found += [handler.body for handler in getattr(each, "handlers", ())]
-    return [block for block in found if block]
-
-
-def _head(each: ast.stmt) -> List[ast.stmt]:
-    """A statement without the statements inside it."""
-    names = ("test", "iter", "subject")
-    found: List[ast.stmt] = [
-        ast.copy_location(ast.Expr(value), each) for value in (getattr(each, name, None) for name in names) if value
-    ]
-    found += [ast.copy_location(ast.Expr(item.context_expr), each) for item in getattr(each, "items", ())]
-    for one in found:
-        one.end_lineno = one.value.end_lineno  # type: ignore[attr-defined]
-    return found if _blocks(each) else [each]
-
-
-def _about_dialect(test: ast.expr) -> bool:
-    text = ast.unparse(test)
-    return any(word in text for word in ("dialect", "as_sql", "is_offline", "environ"))
-
-
-def _touches(each: ast.stmt, namespace: Namespace) -> bool:
-    """Whether a statement may do something to the database."""
-    for call in (one for one in ast.walk(each) if isinstance(one, ast.Call)):
-        alone = isinstance(each, ast.Expr) and each.value is call
-        if isinstance(call.func, ast.Name):
-            if alone and not hasattr(builtins, call.func.id):
-                return True
-        elif isinstance(call.func, ast.Attribute):
-            root = _root(call.func)
-            if call.func.attr in _EXECUTES | _WRITES:
-                return True
-            if root in ("op", "batch_op", "batch") and call.func.attr not in _ASKS_NOTHING:
-                return True
-            if alone and _foreign(root, namespace):
-                return True
-    return False
-
-
-def _root(node: ast.expr) -> Optional[str]:
-    while isinstance(node, (ast.Attribute, ast.Call, ast.Subscript)):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return node.id if isinstance(node, ast.Name) else None
-
-
-def _foreign(root: Optional[str], namespace: Namespace) -> bool:
-    """Whether a name stands for a module that may do anything, or for nothing that is known."""
-    if root is None:
-        return False
-    if root not in namespace:
-        return True
-    value = namespace[root]
-    if not isinstance(value, ModuleType):
-        return False
-    top = value.__name__.partition(".")[0]
-    standard = getattr(sys, "stdlib_module_names", None)
-    if standard is not None:
-        return top not in standard and top not in ("sqlalchemy", "alembic")
-    file = getattr(value, "__file__", None) or ""
-    return bool(file) and not file.startswith(os.path.dirname(os.__file__))  # noqa: PTH120

@@ -10,6 +10,7 @@ from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 from alembic.operations import Operations, batch
 from alembic.runtime.environment import EnvironmentContext
+from sqlalchemy.sql import ClauseElement
 
 from . import nowhere, scripts
 from .environment import Environment
@@ -74,12 +75,20 @@ class _Reading:
         if step is not None and not self.asked:
             self.asked = step.line() or 1
 
+    def _spell(self, value: Any) -> Optional[str]:
+        if isinstance(value, str):
+            return value
+        try:
+            return str(value.compile(dialect=self.engine.dialect)) if isinstance(value, ClauseElement) else None
+        except Exception:  # noqa: BLE001 - a construct of the user's may fail in any way
+            return None
+
     def _read(self, script: Any, direction: str) -> Tuple[Step, bool]:
         """What one function does, and whether it does not exist."""
         path = scripts.script_file(script)
         step = Step(script.revision, direction, path, {path, os.path.realpath(path)})
         self.asked, missing = 0, False
-        with self._context() as operations:
+        with self._context():
             trace = _Trace(step.files)
             module, error = self._run(script, step, trace) if self.runs else (None, None)
             read = len(step.operations), len(step.statements)
@@ -89,7 +98,7 @@ class _Reading:
                     step,
                     path,
                     asked=lambda: self.asked,
-                    execute=operations.execute,
+                    spell=self._spell,
                     runs=self.runs,
                 )
                 missing = not rest.defines()
@@ -128,15 +137,16 @@ class _Reading:
         return module, None
 
     @contextmanager
-    def _context(self) -> Iterator[Operations]:
-        with self.engine.connect() as connection, EnvironmentContext(
-            self.environment.config, self.environment.script
-        ) as environment:
+    def _context(self) -> Iterator[None]:
+        with (
+            self.engine.connect() as connection,
+            EnvironmentContext(self.environment.config, self.environment.script) as environment,
+        ):
             environment.configure(connection=connection, target_metadata=None)
             context = environment.get_context()
             context._ensure_version_table = _nothing  # type: ignore[method-assign]
-            with context.begin_transaction(), Operations.context(context) as operations:
-                yield operations
+            with context.begin_transaction(), Operations.context(context):
+                yield
 
 
 class _Trace:

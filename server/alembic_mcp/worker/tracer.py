@@ -65,6 +65,8 @@ SELECT current_setting('alembic_mcp.trace', true), set_config('alembic_mcp.trace
   WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.granted AND l.relation >= 16384
     AND (n.nspname IS NULL OR n.nspname !~ '^pg_'))
 """
+# They write a table into another file in a transaction of their own, whose locks are gone before they can be seen.
+_MOVES = re.compile(r"\b(VACUUM|CLUSTER|REINDEX|REFRESH)\b", re.IGNORECASE)
 _TRUNCATE = re.compile(r"\bTRUNCATE\b", re.IGNORECASE)
 # The server's own: triggers of foreign keys, and what PostgreSQL 18 keeps for a NOT NULL.
 _INTERNAL = re.compile(r"^RI_ConstraintTrigger_|_not_null\d*$")
@@ -153,6 +155,8 @@ class Tracer:
         _add(found, "scanned", self._new_scans(locks))
         self._told(found, told)
         if autocommit:
+            if _MOVES.search(sql):
+                self._refresh(connection)
             self._locks, self._transaction = set(), None
         return found
 
@@ -163,6 +167,13 @@ class Tracer:
             return None
         found = self.after(connection, "", None, autocommit=False)
         return found if found and any(found[key] for key in _EMPTY) else None
+
+    def _refresh(self, connection: Any) -> None:
+        """Take the files as they are now, so that the next statement is not blamed for them."""
+        known = self._known or {}
+        for row in self._ask(connection, _RELATIONS) or ():
+            if row[0] in known:
+                known[row[0]] = known[row[0]]._replace(file=row[4])
 
     def _new_locks(self, locks: List[Any]) -> List[Dict[str, str]]:
         new = []

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import anyio
 
 from ..errors import Refused, remember
-from ..policy import environment as environment_of
 from ..project import Project, discover, find
 from ..report import Database, RevisionLine
 from ..revisions import Revisions, read
@@ -97,11 +96,15 @@ class App:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, start: Path, *, read_only: bool = False, interpreter: Path | None = None) -> AsyncIterator[App]:
+    async def open(
+        cls, start: Path, *, read_only: bool = False, interpreter: Path | None = None, pins: tuple[str, ...] = ()
+    ) -> AsyncIterator[App]:
         """An app over the projects at *start*; leaving it stops every process and drops every scratch database."""
         async with AsyncExitStack() as stack:
             workers = await stack.enter_async_context(Workers())
-            app = cls(start=start, workers=workers, read_only=read_only, interpreter=interpreter, _stack=stack)
+            app = cls(
+                start=start, workers=workers, read_only=read_only, interpreter=interpreter, pins=pins, _stack=stack
+            )
             yield app
 
     def project(self, name: str | None = None) -> Project:
@@ -133,6 +136,8 @@ class App:
 
         Raises Refused for a database that the settings don't name, WorkerFailed where it can't be reached.
         """
+        from ..policy import environment as environment_of  # noqa: PLC0415 - brings all rules, too much for a start
+
         revisions = read(project) if project.static else None
         reply = await self.call(
             project, "look", {"schema": schema}, database=database, timeout=LOOK_SECONDS, revisions=revisions

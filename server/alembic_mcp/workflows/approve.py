@@ -6,8 +6,7 @@ The one way in for the approval page and for the terminal; neither decides anyth
 from __future__ import annotations
 
 import secrets
-import time
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -116,7 +115,9 @@ async def approve(
     stopped = _stopped(found, typed_database_name)
     if stopped is not None:
         return stopped
-    person = next((one for one in found.approvers if secrets.compare_digest(one.fingerprint, fingerprint)), None)
+    person = next(
+        (one for one in found.approvers if secrets.compare_digest(one.fingerprint.encode(), fingerprint.encode())), None
+    )
     if person is None:
         known = {one.fingerprint for one in await approvers(app) if one.revoked is None}
         return Outcome.NOT_PINNED if fingerprint in known else Outcome.UNKNOWN_APPROVER
@@ -129,7 +130,12 @@ async def approve(
     else:
         evidence = secret
     outcome = await anyio.to_thread.run_sync(
-        store.approve, plan_id, person.fingerprint, evidence, found.statement, app.pins
+        store.approve,
+        plan_id,
+        person.fingerprint,
+        evidence,
+        found.statement,
+        pinned(app.pins, found.stored.details.pins),
     )
     if outcome is Outcome.BAD_SIGNATURE:
         await anyio.to_thread.run_sync(store.failed_attempt, plan_id)

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
+
+import anyio
 
 from ..errors import Refused
 from ..operations import Direction
 from ..policy import decide
-from ..report import ChangeReport, Decision, Level, Plan, RehearsalSummary
+from ..report import ChangeReport, Decision, Plan, RehearsalSummary
 from ..review.questions import Facts
 from ..revisions import Revisions
-from . import plan, review
+from . import consent, plan, review
 from .app import App, Located, Progress, lines, silent
+from .consent import ended
 from .examine import Examined, examine
 from .inspect import problems
-from .run import run
+from .run import followed, unasked
 
-__all__ = ["Answer", "Question", "Request", "change", "question"]
+__all__ = ["Answer", "Question", "Request", "change", "make_plan", "planned", "question"]
 
 Action = Literal["upgrade", "downgrade", "stamp"]
 
@@ -27,22 +30,34 @@ PREPARED_SECONDS = 900.0
 
 @dataclass(frozen=True)
 class Request:
-    """What the caller wants done."""
+    """What the caller wants done.
+
+    Attributes:
+        plan: id of a plan that was made before: this very plan is run, or nothing.
+    """
 
     action: Action
     target: str
     database: str = "default"
     project: str | None = None
     dry_run: bool = False
+    plan: str | None = None
 
 
 @dataclass(frozen=True)
 class Question:
-    """What a person is asked: the same text for the same plan, however often it is asked for."""
+    """What a person is asked: the same text for the same plan, however often it is asked for.
+
+    Attributes:
+        kind: ``form``: the client can ask; ``page``: only a signature counts, which is given elsewhere.
+        url: of the approval page for this plan; None where none is served.
+    """
 
     plan_id: str
     digest: str
     text: str
+    kind: Literal["form", "page"] = "form"
+    url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -82,64 +97,87 @@ class Prepared:
 
 
 async def question(app: App, request: Request, progress: Progress = silent) -> Question | None:
-    """What a person must be asked before this runs through the client; None if nobody is to be asked.
+    """What a person must be asked before this runs; None if nobody is to be asked, or has answered already.
 
-    Changes nothing, and asks the same as long as nothing has changed.
+    Changes nothing but the store of plans, and asks the same as long as nothing has changed.
     """
     if request.dry_run:
         return None
     prepared = await prepare(app, request, progress)
-    if prepared.nothing or prepared.decision is not Decision.ASK or prepared.plan is None or needs_person(prepared):
+    if prepared.nothing or prepared.decision is not Decision.ASK or prepared.plan is None:
         return None
-    return Question(plan_id=prepared.plan.id, digest=prepared.plan.digest, text=ask(prepared))
+    if not await consent.question_is_open(app, prepared):
+        return None
+    plan_id, digest, text = prepared.plan.id, prepared.plan.digest, ask(prepared)
+    if not consent.needs_person(prepared):
+        return Question(plan_id, digest, text)
+    return Question(plan_id, digest, text, kind="page", url=await app.approval_address(plan_id))
 
 
 async def change(app: App, request: Request, answer: Answer, progress: Progress = silent) -> ChangeReport:
-    """Run the change, if the policy allows it and, where it asks, *answer* is a yes to this very plan."""
+    """Run the change, if the policy allows it and, where it asks, there is a yes to this very plan.
+
+    That is *answer*, where the policy is content with what a client says, or an approval in the store.
+    """
     prepared = await prepare(app, request, progress)
     report = describe(prepared)
     if prepared.nothing:
         return report
     if prepared.decision is Decision.REFUSE:
         assert prepared.examined is not None  # noqa: S101 - only what was examined is refused
-        return _ended(report, "refused", "Refused, and nothing was changed", *prepared.examined.verdict.refusals)
+        refusals = prepared.examined.verdict.refusals
+        if not request.dry_run:
+            await consent.record(app, prepared, "refusal", {"why": list(refusals)})
+        return ended(report, "refused", "Refused, and nothing was changed", *refusals)
     if request.dry_run:
-        return _ended(report, "done", "Dry run: nothing was changed")
-    if prepared.decision is Decision.ASK:
-        stopped = await _consume(app, prepared, report, answer)
+        return ended(report, "done", "Dry run: nothing was changed")
+    if prepared.decision is Decision.ASK or request.plan is not None:
+        stopped = await consent.settle(app, prepared, report, answer)
         if stopped is not None:
             return stopped
+        app.prepared.pop(_key(request), None)
+        return await followed(app, prepared, report, progress)
     app.prepared.pop(_key(request), None)
-    return await run(app, prepared, report, progress)
+    return await unasked(app, prepared, report, progress)
 
 
-async def _consume(app: App, prepared: Prepared, report: ChangeReport, answer: Answer) -> ChangeReport | None:
-    """Use up the yes to this very plan, once; the report that ends the call if there is none."""
-    assert prepared.plan is not None  # noqa: S101 - prepare() opens a plan for each question
-    if needs_person(prepared):
-        return _needs_person(report, prepared)
-    if answer.kind != "yes":
-        return _unconfirmed(report, prepared, answer)
-    if answer.plan_id != prepared.plan.id:
-        return _ended(
-            report,
-            "needs_approval",
-            "Nothing was changed: the yes was for another state of things, something changed since it was asked for",
-            "Call again: the person will be asked about the plan as it is now.",
-        )
+async def make_plan(app: App, request: Request, progress: Progress = silent) -> ChangeReport:
+    """Make the plan of a change and keep it for its approval; its id and digest are in the report. Runs nothing."""
+    prepared = await prepare(app, request, progress, keep=True)
+    report = describe(prepared)
+    if prepared.nothing or prepared.plan is None:
+        return report
+    if prepared.decision is Decision.REFUSE:
+        assert prepared.examined is not None  # noqa: S101 - only what was examined is refused
+        return ended(report, "refused", "Refused: no plan was made", *prepared.examined.verdict.refusals)
+    made = f"Plan {prepared.plan.id} (digest {prepared.plan.digest})"
+    use = f"Then, where it is deployed: alembic-mcp {request.action} --plan {prepared.plan.id}"
+    if prepared.decision is Decision.RUN:
+        return ended(report, "done", f"{made} was made, and needs no approval", use)
+    steps = f"A person approves it: alembic-mcp approve {prepared.plan.id}", use
+    return ended(report, "done", f"{made} was made, and waits for its approval", *steps)
+
+
+async def planned(app: App, plan_id: str, action: Action, *, project: str | None = None) -> Request:
+    """The request that a plan was made for. Raises Refused if there is none, or it is for something else."""
     store = await app.store()
-    if not store.consume(prepared.plan.id, prepared.plan.digest):
-        return _ended(
-            report,
-            "needs_approval",
-            "Nothing was changed: the approval was used already, or has expired",
-            "Call again: the person will be asked anew.",
+    stored = await anyio.to_thread.run_sync(store.get, plan_id)
+    if stored is None:
+        raise Refused(f"There is no plan {plan_id!r}. Nothing was changed.", "alembic-mcp plans lists those there are.")
+    made = stored.details
+    if made.action != action:
+        raise Refused(
+            f"Plan {plan_id} is for {made.action} to {made.target}. Nothing was changed.",
+            f"alembic-mcp {made.action} --plan {plan_id}",
         )
-    return None
+    return Request(action, made.target, database=made.database, project=project or made.project, plan=plan_id)
 
 
-async def prepare(app: App, request: Request, progress: Progress = silent) -> Prepared:
-    """Look at the database and the files, rehearse and judge; reused while nothing it rests on has changed."""
+async def prepare(app: App, request: Request, progress: Progress = silent, *, keep: bool = False) -> Prepared:
+    """Look at the database and the files, rehearse and judge; reused while nothing it rests on has changed.
+
+    *keep* its plan in the store, even where nobody has to be asked.
+    """
     app.allow_changes()
     project = app.project(request.project)
     index = await app.revisions(project)
@@ -152,10 +190,10 @@ async def prepare(app: App, request: Request, progress: Progress = silent) -> Pr
     if earlier is not None and earlier.expires > time.monotonic():
         modules = earlier.examined.modules if earlier.examined else {}
         if plan.stamp(located, index, modules) == earlier.stamp:
-            return await _with_plan(app, earlier)
+            return await _with_plan(app, earlier, keep=keep)
     prepared = await _prepare(app, request, located, index, progress)
     app.prepared[_key(request)] = prepared
-    return await _with_plan(app, prepared)
+    return await _with_plan(app, prepared, keep=keep)
 
 
 async def _prepare(app: App, request: Request, located: Located, index: Revisions, progress: Progress) -> Prepared:
@@ -173,6 +211,7 @@ async def _prepare(app: App, request: Request, located: Located, index: Revision
     if not path:
         return Prepared(request, located, index, target, None, "", nothing=True)
     examined = await examine(app, located, index, direction=direction, target=target, path=path, progress=progress)
+    plan.settled(index, examined)
     return Prepared(
         request,
         located,
@@ -230,7 +269,7 @@ def _prepare_stamp(request: Request, located: Located, index: Revisions) -> Prep
     )
 
 
-async def _with_plan(app: App, prepared: Prepared) -> Prepared:
+async def _with_plan(app: App, prepared: Prepared, *, keep: bool) -> Prepared:
     """Give it the plan that is open for it; a plan that was consumed or has expired is replaced by a new one."""
     if prepared.examined is None:
         return prepared
@@ -238,11 +277,27 @@ async def _with_plan(app: App, prepared: Prepared) -> Prepared:
         prepared.request.action, prepared.target, prepared.located, prepared.index, prepared.examined
     )
     digest = plan.digest(described)
-    if prepared.decision is not Decision.ASK:
+    if prepared.request.plan is not None:
+        await _same_plan(app, prepared.request.plan, described)
+        return replace(prepared, plan=Plan(id=prepared.request.plan, digest=digest))
+    if prepared.decision is Decision.REFUSE or (prepared.decision is Decision.RUN and not keep):
         return replace(prepared, plan=Plan(id=digest[:12], digest=digest))
-    store = await app.store()
-    id_ = store.open_plan(digest, _key(prepared.request), described, PREPARED_SECONDS)
+    id_ = await consent.open_plan(app, prepared, described, describe(prepared))
     return replace(prepared, plan=Plan(id=id_, digest=digest))
+
+
+async def _same_plan(app: App, plan_id: str, described: dict[str, Any]) -> None:
+    """Raises Refused if the plan is not what would be done now, part by part."""
+    store = await app.store()
+    stored = await anyio.to_thread.run_sync(store.get, plan_id)
+    if stored is None:
+        raise Refused(f"There is no plan {plan_id!r}. Nothing was changed.", "alembic-mcp plans lists those there are.")
+    if stored.digest == plan.digest(described):
+        return
+    reasons = plan.differences(stored.payload, described) or ["the plan in the store was tampered with"]
+    why = f"Plan {plan_id} is not what would be done now: {'; '.join(reasons)}. Nothing was changed."
+    await anyio.to_thread.run_sync(store.audit, "refusal", plan_id, {"digest": stored.digest, "why": why})
+    raise Refused(why, "Make a plan of how things are now (alembic-mcp plan), and have it approved.")
 
 
 def _at_target(index: Revisions, located: Located, target: str) -> bool:
@@ -254,14 +309,8 @@ def _at_target(index: Revisions, located: Located, target: str) -> bool:
 
 
 def _key(request: Request) -> str:
-    return f"{request.action} {request.target} on {request.database} of {request.project or 'the project'}"
-
-
-def needs_person(prepared: Prepared) -> bool:
-    """True if an answer through the client is not enough."""
-    return prepared.examined is not None and any(
-        escalation.level is Level.PERSON for escalation in prepared.examined.verdict.escalations
-    )
+    exactly = f" by plan {request.plan}" if request.plan else ""
+    return f"{request.action} {request.target} on {request.database} of {request.project or 'the project'}{exactly}"
 
 
 def describe(prepared: Prepared) -> ChangeReport:
@@ -285,6 +334,7 @@ def describe(prepared: Prepared) -> ChangeReport:
         report.rehearsal = RehearsalSummary(status="not_needed", where="nothing to run")
         return report
     examined = prepared.examined
+    report.warnings += examined.warnings
     report.escalations = list(examined.verdict.escalations)
     report.findings = list(examined.findings)
     report.statements = list(examined.statements)
@@ -313,45 +363,6 @@ def ask(prepared: Prepared) -> str:
         parts.append(f"Rehearsed on {examined.rehearsal.where}; the way back: {back[examined.rehearsal.restored]}.")
     parts.append(f"Plan {prepared.plan.id}, digest {prepared.plan.digest[:16]}.")
     return "\n".join(parts)
-
-
-def _ended(
-    report: ChangeReport, status: Literal["done", "refused", "needs_approval"], how: str, *steps: str
-) -> ChangeReport:
-    report.status = status
-    report.summary = f"{how}. {report.summary}"
-    report.next_steps = list(steps) or report.next_steps
-    return report
-
-
-def _needs_person(report: ChangeReport, prepared: Prepared) -> ChangeReport:
-    assert prepared.examined is not None  # noqa: S101 - only what was examined escalates
-    person = [e for e in prepared.examined.verdict.escalations if e.level is Level.PERSON]
-    why = " ".join(escalation.why for escalation in person)
-    guarded = prepared.located.environment.guarded
-    return _ended(
-        report,
-        "refused" if guarded else "needs_approval",
-        f"Nothing was changed: this needs a person's own approval, which a client can't give. {why}",
-        "Tell the developer what would happen and why it needs a person.",
-    )
-
-
-def _unconfirmed(report: ChangeReport, prepared: Prepared, answer: Answer) -> ChangeReport:
-    how = {
-        "no": "Not confirmed, and nothing was changed",
-        "cancelled": "The question was closed without an answer, and nothing was changed",
-        "unavailable": "This needs a yes, and this client can't ask for one: nothing was changed",
-        "not_asked": "This needs a yes that nobody has given: nothing was changed",
-    }[answer.kind]
-    assert prepared.examined is not None  # noqa: S101 - only what was examined asks
-    steps = {
-        "unavailable": [
-            f"Ask the developer to run in a terminal: alembic-mcp {prepared.request.action} {prepared.request.target}",
-            "Or use a client that can ask (MCP elicitation).",
-        ],
-    }.get(answer.kind, ["Tell the developer what would happen; call again if it is wanted."])
-    return _ended(report, "needs_approval", how, *steps)
 
 
 def refuse_unknown(located: Located, index: Revisions) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tokenize
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,11 +16,14 @@ from ..review.context import Outside
 from ..review.engine import questions, review
 from ..review.questions import Facts
 from ..review.reading import read_path
+from ..review.suppress import MARK, suppress
 from ..scratch import ScratchUnavailable
 from ..worker_client import WorkerFailed
 from . import copies
 from .app import REHEARSE_SECONDS, App, Located, Progress
+from .complete import complete
 from .inspect import shown
+from .sources import applied_files, own_modules, script_problems, with_sources
 
 if TYPE_CHECKING:
     from ..revisions import Revisions
@@ -38,6 +43,7 @@ class Examined:
         delta: object -> [before, after]: the schema change, as the scratch database showed it.
         same_version: the scratch server had the version of the target's, so definitions can be compared.
         modules: project files that ran: path -> SHA-256.
+        warnings: comments that should lower a finding, and don't.
     """
 
     direction: Direction
@@ -52,6 +58,7 @@ class Examined:
     delta: dict[str, list[str | None]] = field(default_factory=dict)
     same_version: bool = False
     modules: dict[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
 
     @property
     def autocommits(self) -> frozenset[str]:
@@ -88,11 +95,13 @@ async def examine(
     rehearsal = await _rehearse(app, located, index, direction=direction, target=target, start=start)
     rehearsed = rehearsal.reply
     dialect, schema = located.target.dialect, located.target.default_schema
+    recorded = await complete(app, located, index, rehearsed, path=path, direction=direction)
     revisions = (
-        read_path(rehearsed, dialect, schema, running=direction) if rehearsed else [_unread(index, id_) for id_ in path]
+        read_path(recorded, dialect, schema, running=direction) if recorded else [_unread(index, id_) for id_ in path]
     )
+    revisions = with_sources(revisions, index)
     await progress(2, 4, "Asking the database about the rows concerned")
-    asked = questions(revisions, direction)
+    asked = questions(revisions, direction, dialect=dialect)
     facts = await _ask(located, asked)
     await progress(3, 4, "Judging")
     findings = review(
@@ -104,16 +113,23 @@ async def examine(
         labelled_heads=[head for head in index.heads if index.by_id[head].branch_labels],
         outside=[
             Outside(what=item["what"], revision=item.get("revision") or "", line=item.get("line") or 0)
-            for item in rehearsed.get("outside", [])
+            for item in recorded.get("outside", [])
         ],
+        schema=rehearsed.get("schema"),
+        lock_timeout=bool(rehearsed.get("lock_timeout")),
+        problems=script_problems(index),
+        applied_hashes=await applied_files(app, located),
+        file_hashes={id_: known.sha256 for id_, known in index.by_id.items()},
+        own_modules=own_modules(located.project.root),
+        large_rows=located.project.settings.large_rows,
     )
     if rehearsal.failure is not None:
         findings.insert(0, _failed(rehearsal.failure, direction, path))
     findings = [finding.model_copy(update={"path": _path(located, index, finding)}) for finding in findings]
-    verdict = decide(
-        findings,
-        revisions,
-        facts,
+    judge = partial(
+        decide,
+        revisions=revisions,
+        facts=facts,
         environment=located.environment,
         environment_reason=located.reason,
         settings=located.project.settings,
@@ -123,6 +139,10 @@ async def examine(
         past_merge=direction is Direction.DOWNGRADE and any(len(index.by_id[id_].down_revisions) > 1 for id_ in path),
         rehearsed=bool(rehearsed),
     )
+    without = judge([]).escalations
+    suppressed = suppress(
+        findings, _sources(index, path), escalates=lambda finding: judge([finding]).escalations != without
+    )
     return Examined(
         direction=direction,
         path=tuple(
@@ -131,15 +151,16 @@ async def examine(
             for id_ in ([one["revision"] for one in rehearsed.get("path", ())] or path)
         ),
         revisions=tuple(revisions),
-        findings=tuple(findings),
-        verdict=verdict,
+        findings=tuple(suppressed.findings),
+        verdict=judge(findings),  # what a comment lowers is asked about all the same
         facts=facts,
-        statements=tuple(_statements(located, rehearsed, index)),
+        statements=tuple(_statements(located, recorded, index)),
         rehearsal=_summary(rehearsal, direction),
         heads_after=tuple(rehearsed.get("heads_after", ())),
         delta=rehearsed.get("delta", {}),
         same_version=rehearsal.same_version,
         modules=rehearsed.get("modules", {}),
+        warnings=suppressed.warnings,
     )
 
 
@@ -275,6 +296,20 @@ async def _ask(located: Located, asked: Any) -> Facts:
 def _unread(index: Revisions, id_: str) -> Revision:
     known = index.by_id.get(id_)
     return Revision(revision=id_, path=str(known.path) if known else "", message=known.message if known else "")
+
+
+def _sources(index: Revisions, path: list[str]) -> dict[str, str]:
+    """Text of the revisions that speak to us in a comment."""
+    found = {}
+    for id_ in path:
+        file = index.by_id[id_].path if id_ in index.by_id else None
+        try:
+            if file is not None and MARK.encode() in file.read_bytes():
+                with tokenize.open(file) as opened:
+                    found[id_] = opened.read()
+        except (OSError, SyntaxError, UnicodeDecodeError):
+            continue  # it can't be read, which is a finding of its own
+    return found
 
 
 def _path(located: Located, index: Revisions, finding: Finding) -> str:

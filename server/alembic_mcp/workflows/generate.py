@@ -274,6 +274,7 @@ def _finish(report: GenerateReport, written: _Written, kind: str) -> GenerateRep
         report.next_steps = ["Mend what the rehearsal stumbled over, then call review."]
         return report
     report.rehearsal = examined.rehearsal
+    report.warnings += examined.warnings
     report.findings = list(examined.findings)
     report.statements = TwoWays(
         upgrade=[line.sql for line in examined.statements if line.direction is Direction.UPGRADE],

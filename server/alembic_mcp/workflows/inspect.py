@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from ..errors import Refused
 from ..project import Project
 from ..report import CheckReport, CurrentReport, Difference, HistoryReport, RevisionNode
 from ..revisions import Revisions, ScriptRevision
-from . import copies
+from . import consent, copies
 from .app import LOOK_SECONDS, App, Located, lines
 
 __all__ = ["check", "current", "history"]
@@ -46,7 +47,7 @@ async def current(app: App, *, project: str | None = None, database: str = "defa
         summary=summary,
         next_steps=steps,
         project=found.name,
-        warnings=[*found.warnings, *located.target.warnings, *problems(revisions)],
+        warnings=[*found.warnings, *located.target.warnings, *problems(revisions), *await consent.lost(app, located)],
         database=located.report(),
         heads=heads,
         script_heads=list(revisions.heads),
@@ -113,7 +114,7 @@ def _node(revisions: Revisions, script: ScriptRevision, project: Project) -> Rev
 
 def shown(project: Project, path: Path) -> str:
     """The path as the developer knows it: relative to the project where it lies inside."""
-    return str(path.relative_to(project.root)) if path.is_relative_to(project.root) else str(path)
+    return str(path).removeprefix(f"{project.root}{os.sep}")
 
 
 async def check(app: App, *, project: str | None = None, database: str = "default") -> CheckReport:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["describe", "differences", "digest", "settled", "stamp", "tampered"]
 
 VERSION = 2
-_NO_DECISION = ("config", "interpreter", "approval_lifetime", "loosening_ignored")
+_NO_DECISION = ("config", "interpreter", "approval_lifetime", "loosening_ignored", "sources")
 
 
 def digest(value: Any) -> str:

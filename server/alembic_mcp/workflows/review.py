@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+import anyio.to_thread
+
 from ..errors import Refused
 from ..operations import Direction
 from ..report import Decision, Finding, ReviewReport, Severity
 from ..revisions import Revisions
+from ..revisions.since import added_since
 from .app import App, Located, Progress, lines, silent
 from .examine import Examined, examine
 from .inspect import problems
@@ -19,13 +24,30 @@ async def review(
     revisions: str = "pending",
     project: str | None = None,
     database: str = "default",
+    since: str | None = None,
     progress: Progress = silent,
 ) -> ReviewReport:
-    """Rehearse, judge and preflight the *revisions*: ``pending``, an id, ``head``, or a range ``a:b``."""
+    """Rehearse, judge and preflight the *revisions*: ``pending``, an id, ``head``, or a range ``a:b``.
+
+    With *since*, a commit, it is those whose files were added after it: only what is found in them is reported, but
+    the decision is about all that has to run with them.
+    """
     found = app.project(project)
     index = await app.revisions(found)
+    added = None
+    if since is not None:
+        files = await anyio.to_thread.run_sync(added_since, found.root, since)
+        added = [id_ for id_, script in index.by_id.items() if script.path.resolve() in files]
+        if not added:
+            return ReviewReport(
+                status="done",
+                summary=f"Nothing to review: no revision was added since {since}.",
+                project=found.name,
+                warnings=list(found.warnings),
+                decision=Decision.RUN,
+            )
     located = await app.look(found, database, schema=True)
-    path, start = choose(index, located, revisions)
+    path, start = choose(index, located, revisions) if added is None else choose_added(index, located, added)
     if not path:
         return ReviewReport(
             status="done",
@@ -45,12 +67,14 @@ async def review(
         start=start,
         progress=progress,
     )
+    if added is not None:
+        examined = _only(examined, added)
     return ReviewReport(
         status="done",
         summary=summary(examined, located) if start is None else _applied(examined, located),
         next_steps=next_steps(examined, applied=start is not None),
         project=found.name,
-        warnings=[*found.warnings, *located.target.warnings, *problems(index)],
+        warnings=[*found.warnings, *located.target.warnings, *problems(index), *examined.warnings],
         database=located.report(),
         decision=examined.verdict.decision,
         escalations=list(examined.verdict.escalations),
@@ -63,6 +87,28 @@ async def review(
 
 def choose(index: Revisions, located: Located, wanted: str) -> tuple[list[str], str | None]:
     """The ids to review in order, and what a copy is downgraded to first if the database has them already."""
+    pending, heads = _pending(index, located)
+    if wanted == "pending":
+        return pending, None
+    chosen = [revision.revision for revision in index.range(wanted, heads)]
+    if not chosen:
+        raise Refused(f"The range {wanted!r} holds no revision.", "Call history to see the revisions and their order.")
+    return _path(index, located, wanted, chosen, pending)
+
+
+def choose_added(index: Revisions, located: Located, added: list[str]) -> tuple[list[str], str | None]:
+    """The same for revisions that a branch adds; of those, the ones that the database lacks, if it lacks any."""
+    pending, _ = _pending(index, located)
+    chosen = [id_ for id_ in pending if id_ in added]
+    if chosen:
+        above = {id_ for last in chosen for id_ in (last, *index.ancestors([last]))}
+        return [id_ for id_ in pending if id_ in above], None
+    order = [script.revision for script in index.history[::-1] if script.revision in added]
+    return _path(index, located, "since", order, pending)
+
+
+def _pending(index: Revisions, located: Located) -> tuple[list[str], list[str]]:
+    """The ids of the pending revisions, and the heads that the database has."""
     heads = [head for head in located.target.heads if head in index.by_id]
     unknown = [head for head in located.target.heads if head not in index.by_id]
     if unknown:
@@ -71,12 +117,12 @@ def choose(index: Revisions, located: Located, wanted: str) -> tuple[list[str], 
             "rehearsed from its state.",
             "Fetch the missing revision files (another branch, a newer checkout), then review again.",
         )
-    pending = [revision.revision for revision in index.pending(heads)]
-    if wanted == "pending":
-        return pending, None
-    chosen = [revision.revision for revision in index.range(wanted, heads)]
-    if not chosen:
-        raise Refused(f"The range {wanted!r} holds no revision.", "Call history to see the revisions and their order.")
+    return [revision.revision for revision in index.pending(heads)], heads
+
+
+def _path(
+    index: Revisions, located: Located, wanted: str, chosen: list[str], pending: list[str]
+) -> tuple[list[str], str | None]:
     if all(id_ in pending for id_ in chosen):
         # What comes before them has to run first, and is judged with them: it will run with them.
         last = chosen[-1]
@@ -93,6 +139,15 @@ def choose(index: Revisions, located: Located, wanted: str) -> tuple[list[str], 
             "Review the revisions of its branches by id.",
         )
     return chosen, before[0] if before else "base"
+
+
+def _only(examined: Examined, revisions: list[str]) -> Examined:
+    """What concerns these revisions, and what concerns none in particular."""
+    return replace(
+        examined,
+        findings=tuple(one for one in examined.findings if not one.revision or one.revision in revisions),
+        statements=tuple(one for one in examined.statements if one.revision in revisions),
+    )
 
 
 def summary(examined: Examined, located: Located) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -15,15 +16,103 @@ from ..report import ChangeReport, Verified
 from ..worker_client import WorkerFailed
 from . import plan
 from .app import App, Progress
+from .approve import Run
+from .consent import record
 
 if TYPE_CHECKING:
+    from ..store import Store
     from .change import Prepared
 
-__all__ = ["run"]
+__all__ = ["followed", "run", "unasked"]
 
 LOCK_TIMEOUT_MS = 4_000
 ATTEMPTS = 5
 RUN_SECONDS = 6 * 3600.0
+
+
+async def followed(app: App, prepared: Prepared, report: ChangeReport, progress: Progress) -> ChangeReport:
+    """Run a plan whose approval was just used up: whoever approved it can follow, and the trail says how it ended."""
+    assert prepared.plan is not None  # noqa: S101 - there is no approval without a plan
+    store, id_ = await app.store(), prepared.plan.id
+    lines = app.runs[id_] = Run()
+
+    async def told(done: float, total: float | None, message: str) -> None:
+        lines.lines.append((time.time(), message))
+        await progress(done, total, message)
+
+    try:
+        report = await run(app, prepared, report, told)
+    except NotDone as error:
+        await _finish(store, id_, f"{error.status}: {error.message}", {"applied": False}, report)
+        raise
+    except BaseException:
+        # Cancelled, or a fault of ours: nobody can say how far it came, and the trail says just that.
+        with anyio.CancelScope(shield=True), suppress(NotDone):
+            await anyio.to_thread.run_sync(store.abandon, id_)
+        raise
+    lines.report = report
+    await _finish(store, id_, f"{report.status}: {report.summary}", result(prepared, report), report)
+    if report.status == "done":
+        stored = await anyio.to_thread.run_sync(store.get, id_)
+        if stored is not None and stored.approver is not None:
+            name = next((one.name for one in store.approvers() if one.fingerprint == stored.approver), "somebody")
+            report.summary += f" Approved by {name} ({stored.approver})."
+    return report
+
+
+async def _finish(store: Store, id_: str, outcome: str, said: dict[str, Any], report: ChangeReport) -> None:
+    """Keep how it ended; should the store fail now, the database is as the report says all the same."""
+    with anyio.CancelScope(shield=True):
+        try:
+            await anyio.to_thread.run_sync(store.finish, id_, outcome, said)
+        except NotDone as error:
+            report.warnings.append(f"How it ended could not be kept in the audit trail: {error.message}")
+
+
+async def unasked(app: App, prepared: Prepared, report: ChangeReport, progress: Progress) -> ChangeReport:
+    """Run what nobody has to be asked about; the trail says that it was begun, and how it ended."""
+    statements = [
+        line.sql for line in report.statements if prepared.examined and line.direction is prepared.examined.direction
+    ]
+    await record(app, prepared, "run", {"statements": statements, "why": "the policy asks nobody"})
+    try:
+        report = await run(app, prepared, report, progress)
+    except NotDone as error:
+        with suppress(NotDone):
+            await record(app, prepared, "result", {"outcome": f"{error.status}: {error.message}", "applied": False})
+        raise
+    try:
+        await record(
+            app, prepared, "result", {"outcome": f"{report.status}: {report.summary}", **result(prepared, report)}
+        )
+    except NotDone as error:
+        report.warnings.append(f"How it ended could not be kept in the audit trail: {error.message}")
+    return report
+
+
+def result(prepared: Prepared, report: ChangeReport) -> dict[str, Any]:
+    """What the trail keeps of a run."""
+    rows = [
+        {"rule": finding.rule, "table": finding.table, "rows": finding.evidence["rows"]}
+        for finding in report.findings
+        if isinstance(finding.evidence.get("rows"), int)
+    ]
+    return {
+        "identity": prepared.located.target.identity,
+        "files": _files(prepared, report),
+        "applied": report.applied,
+        "before": report.before,
+        "after": report.after,
+        "rows": rows,
+        "milliseconds": round(report.milliseconds),
+    }
+
+
+def _files(prepared: Prepared, report: ChangeReport) -> dict[str, str]:
+    """Revision -> SHA-256 of its file, for those that this run applied."""
+    there = prepared.index.ancestors(id_ for id_ in report.after if id_ in prepared.index.by_id)
+    path = prepared.examined.path if prepared.examined and prepared.request.action == "upgrade" else ()
+    return {line.revision: prepared.index.by_id[line.revision].sha256 for line in path if line.revision in there}
 
 
 async def run(app: App, prepared: Prepared, report: ChangeReport, progress: Progress) -> ChangeReport:
