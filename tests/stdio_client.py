@@ -16,11 +16,13 @@ from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_types import ElicitResult
 
-__all__ = ["ERAS", "MARK", "NO", "YES", "Server", "marked", "serve"]
+__all__ = ["CANCELLED", "DECLINED", "ERAS", "MARK", "NO", "YES", "Server", "marked", "serve"]
 
 ERAS = ("legacy", "auto")
 YES = ElicitResult(action="accept", content={"approve": "yes, run it"})
 NO = ElicitResult(action="accept", content={"approve": "no"})
+DECLINED = ElicitResult(action="decline")
+CANCELLED = ElicitResult(action="cancel")
 
 MARK = "ALEMBIC_MCP_TEST_MARK"
 SECONDS_TO_END = 10.0

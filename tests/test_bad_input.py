@@ -54,21 +54,15 @@ def assert_secret(server, secret=PASSWORD):
 # Revisions that are not there
 
 
-@pytest.mark.parametrize("tool", ["upgrade", "downgrade", "review"])
-async def test_a_revision_that_no_file_knows(tool, tmp_path, db):
-    folder = make(tmp_path / "shop", url=db.url)
-    async with serve(folder) as server:
-        await server.call("upgrade")
-        argument = "revisions" if tool == "review" else "target"
-        report = await assert_refused(server, tool, "zzz9", **{argument: "zzz9"})
-        assert "history" in " ".join(report["next_steps"])
-        assert (await server.call("current"))["heads"] == ["b2"]
-
-
-async def test_a_revision_that_is_nearly_right_is_suggested(tmp_path, db):
+async def test_a_revision_that_no_file_knows(tmp_path, db):
     folder = make(tmp_path / "shop", "odd_ids", url=db.url)
     async with serve(folder) as server:
-        await assert_refused(server, "upgrade", "v3.2.0.a", target="v3.2.0.b")
+        await server.call("upgrade", target="b2")
+        for tool, argument in [("upgrade", "target"), ("downgrade", "target"), ("review", "revisions")]:
+            report = await assert_refused(server, tool, "zzz9", **{argument: "zzz9"})
+            assert "history" in " ".join(report["next_steps"])
+        await assert_refused(server, "upgrade", "v3.2.0.a", target="v3.2.0.b")  # nearly right: suggested
+        assert (await server.call("current"))["heads"] == ["b2"]
 
 
 async def test_a_prefix_that_fits_two_revisions(tmp_path, db):
@@ -80,16 +74,18 @@ async def test_a_prefix_that_fits_two_revisions(tmp_path, db):
         assert (await server.call("current"))["heads"] == []
 
 
-@pytest.mark.parametrize(
-    "target", ["", " ", "a1; DROP TABLE person", "../../etc/passwd", "-1", "+99", "+0", "head@head"]
-)
-async def test_targets_that_mean_nothing_here(target, tmp_path, db):
+NONSENSE = ["", " ", "a1; DROP TABLE person", "../../etc/passwd", "-1", "+99", "+0", "head@head"]
+
+
+async def test_targets_that_mean_nothing_here(tmp_path, db, subtests):
     folder = make(tmp_path / "shop", url=db.url)
     before = tree(folder)
     async with serve(folder) as server:
-        report = await server.call("upgrade", target=target)
-        assert report["status"] in ("refused", "failed"), report
-        assert "alembic-mcp itself failed" not in report["summary"]
+        for target in NONSENSE:
+            with subtests.test(target):
+                report = await server.call("upgrade", target=target)
+                assert report["status"] in ("refused", "failed"), report
+                assert "alembic-mcp itself failed" not in report["summary"]
         assert (await server.call("current"))["heads"] == []
     assert tree(folder) == before
     assert db.columns("person") == []
@@ -404,27 +400,29 @@ MESSAGES = {
 }
 
 
-@pytest.mark.parametrize("message", MESSAGES)
-async def test_messages_that_are_no_file_names(message, tmp_path, db):
-    text, status = MESSAGES[message]
+async def test_messages_that_are_no_file_names(tmp_path, db, subtests):
     folder = make(tmp_path / "shop", url=db.url)
     async with serve(folder) as server:
-        before, outside = tree(folder), sorted(tmp_path.iterdir())
-        report = await server.call("generate", message=text, kind="empty")
-        assert report["status"] == status, report
-        after = tree(folder)
-        assert sorted(tmp_path.iterdir()) == outside
-        new = set(after) - set(before)
-        if status == "refused":
-            assert not new
-        else:
-            [file] = new
-            assert file.startswith("alembic/versions/")
-            compile(after[file], file, "exec")
-            history = await server.call("history")
-            assert history["problems"] == []
-            assert history["heads"] == [report["files"][0]["revision"]]
-            assert (await server.call("upgrade"))["applied"] is True
+        await server.call("upgrade")
+        for name, (text, status) in MESSAGES.items():
+            with subtests.test(name):
+                before, outside = tree(folder), sorted(tmp_path.iterdir())
+                report = await server.call("generate", message=text, kind="empty")
+                assert report["status"] == status, report
+                after = tree(folder)
+                new = set(after) - set(before)
+                assert sorted(tmp_path.iterdir()) == outside
+                assert {file: after[file] for file in before} == before
+                if status == "refused":
+                    assert not new
+                    continue
+                [file] = new
+                assert file.startswith("alembic/versions/")
+                compile(after[file], file, "exec")
+                history = await server.call("history")
+                assert history["problems"] == []
+                assert history["heads"] == [report["files"][0]["revision"]]
+                assert_applied(await server.call("upgrade"), history["heads"])
 
 
 # Stops

@@ -4,7 +4,7 @@ import re
 import shutil
 
 import pytest
-from stdio_client import ERAS, NO, YES, serve
+from stdio_client import CANCELLED, DECLINED, ERAS, NO, YES, serve
 from tiny_projects import Place, make, on_sqlite, tree
 
 pytestmark = pytest.mark.anyio
@@ -210,18 +210,16 @@ async def test_a_downgrade_that_loses_data_runs_only_after_a_yes(driver, era, tm
         assert (report["status"], report["applied"], report["decision"]) == ("needs_approval", False, "ask")
         assert "drops-data" in [escalation["rule"] for escalation in report["escalations"]]
         assert {finding["rule"] for finding in report["findings"]} >= {"drop-column"}
-    for said in (NO, YES.model_copy(update={"action": "decline", "content": None})):
-        async with serve(folder, mode=era, answers=[said]) as server:
+    async with serve(folder, mode=era, answers=[NO, DECLINED, CANCELLED, YES]) as server:
+        for _ in (NO, DECLINED, CANCELLED):
             report = await server.call("downgrade", target="-1")
             assert (report["status"], report["applied"]) == ("needs_approval", False)
             assert db.run("SELECT email FROM person") == [("ada@example.org",)]
-    async with serve(folder, mode=era, answers=[YES]) as server:
         report = await server.call("downgrade", target="-1")
-        assert len(server.asked) == 1
-        assert "email" in server.asked[0]
-        assert "1" in server.asked[0]
         assert_changed(report, ["b2"], ["a1"])
         assert db.columns("person") == ["id", "name"]
+        assert len(server.asked) == 4
+        assert all("email" in question and "1" in question for question in server.asked)
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -234,10 +232,9 @@ async def test_what_changed_while_the_person_thought_is_not_run(era, tmp_path, p
         file.write_text(file.read_text() + "\n# edited meanwhile\n")
         return YES
 
-    async with serve(folder) as server:
+    async with serve(folder, mode=era, answers=[think, NO]) as server:
         await server.call("upgrade")
         db.run("INSERT INTO person VALUES (1, 'Ada', 'ada@example.org')")
-    async with serve(folder, mode=era, answers=[think, NO]) as server:
         report = await server.call("downgrade", target="-1")
         assert report["status"] in ("needs_approval", "refused")
         assert report["applied"] is False
@@ -492,9 +489,10 @@ async def test_an_empty_revision_is_written_for_the_hand(tmp_path, place):
 async def test_a_stamp_needs_a_person_and_a_client_is_none(tmp_path, place):
     db = place()
     folder = make(tmp_path / "shop", url=db.url)
-    async with serve(folder, answers=[YES]) as server:
+    async with serve(folder, "--patience", "1", answers=[YES]) as server:
         report = await server.call("stamp", target="head")
         assert (report["status"], report["applied"]) == ("needs_approval", False)
+        assert any("alembic-mcp approve" in step for step in report["next_steps"])
         assert (await server.call("current"))["heads"] == []
 
 

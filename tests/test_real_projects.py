@@ -119,13 +119,16 @@ def stock(command, **options):
     subprocess.run(command, check=True, capture_output=True, **options)
 
 
-PARTS = re.compile(r"(?:^CREATE TABLE [^(]+\(|, (?![^(]*\))|\)$)")  # columns and constraints: their order may differ
+def parts(create):
+    """The columns and constraints of a CREATE TABLE; SQLAlchemy writes them in an order that may differ."""
+    pieces = re.split(r"(?:^CREATE TABLE [^(]+\(|, (?![^(]*\))|\)$)", " ".join(create.split()))
+    return [piece.strip() for piece in pieces]
 
 
 def sqlite_schema(file):
     with closing(sqlite3.connect(file)) as connection:
         rows = connection.execute("SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'")
-        return sorted((kind, name, sorted(part.strip() for part in PARTS.split(" ".join((sql or "").split())))) for kind, name, sql in rows)
+        return sorted((kind, name, sorted(parts(sql or ""))) for kind, name, sql in rows)
 
 
 POSTGRESQL_SCHEMA = """

@@ -111,6 +111,7 @@ async def test_no_tool_has_an_argument_that_could_approve_something():
         arguments = {name for tool in (await connected.list_tools()).tools for name in tool.input_schema["properties"]}
     assert arguments == {
         "database", "project", "range", "limit", "cursor", "revisions", "message", "kind", "target", "dry_run", "heads",
+        "statements_from",
     }  # fmt: skip
 
 

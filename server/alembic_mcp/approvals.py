@@ -26,6 +26,7 @@ __all__ = [
     "enroll",
     "enrolment",
     "fingerprint",
+    "is_fingerprint",
     "marking",
     "passkey",
     "revocation",
@@ -48,10 +49,21 @@ _DIFFERENT = 6
 _WORDS = 4
 _ORIGIN = re.compile(r"http://localhost(:\d{1,5})?\Z")
 _FINGERPRINT = re.compile(r"SHA256:[A-Za-z0-9+/]{43}\Z")
-_COMMON = ("password", "passwort", "passphrase", "qwerty", "letmein", "alembic", "admin", "1234", "abcd", "correct horse")
+_COMMON = (
+    "password",
+    "passwort",
+    "passphrase",
+    "qwerty",
+    "letmein",
+    "alembic",
+    "admin",
+    "1234",
+    "abcd",
+    "correct horse",
+)
 
 
-class WrongPassphrase(Refused):  # noqa: N818 - named like its base
+class WrongPassphrase(Refused):
     """The passphrase does not give the approver's key."""
 
     def __init__(self) -> None:
@@ -222,7 +234,9 @@ def encode(value: bytes) -> str:
 def decode(text: str) -> bytes:
     """Bytes from base64, ordinary or for URLs, padded or not. Raises ValueError."""
     try:
-        return base64.b64decode(text.translate(str.maketrans("-_", "+/")).rstrip("=") + "=" * (-len(text.rstrip("=")) % 4))
+        return base64.b64decode(
+            text.translate(str.maketrans("-_", "+/")).rstrip("=") + "=" * (-len(text.rstrip("=")) % 4)
+        )
     except binascii.Error as error:
         raise ValueError(str(error)) from error
 

@@ -52,7 +52,7 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=str)
 
 
-def entry_hash(number: int, at: float, kind: str, plan: str | None, payload: str, previous: str) -> str:
+def entry_hash(*, number: int, at: float, kind: str, plan: str | None, payload: str, previous: str) -> str:
     """SHA-256 of an entry and, through *previous*, of all before it."""
     return hashlib.sha256(canonical([number, at, kind, plan, payload, previous]).encode()).hexdigest()
 
@@ -87,7 +87,14 @@ def problems(entries: Iterable[Entry], head: tuple[int, str] | None) -> list[str
             )
         elif entry.previous != previous:
             found.append(f"entry {entry.number} does not follow the one before it: one of them was replaced or moved")
-        actual = entry_hash(entry.number, entry.at, entry.kind, entry.plan, entry.payload, entry.previous)
+        actual = entry_hash(
+            number=entry.number,
+            at=entry.at,
+            kind=entry.kind,
+            plan=entry.plan,
+            payload=entry.payload,
+            previous=entry.previous,
+        )
         if actual != entry.hash:
             found.append(f"entry {entry.number} ({entry.kind}) was altered")
         previous, last, expected = entry.hash, entry.hash, entry.number + 1

@@ -12,7 +12,8 @@ _KEYWORD = re.compile(
     r"(?:'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[^\s,;&)'\"]+)",
     re.IGNORECASE,
 )
-
+# One of these stands in whatever the pattern above finds; to look for them first is several times as fast.
+_HINTS = ("pass", "pwd", "secret", "token", "key")
 
 _SHORTEST = 4
 _remembered: set[str] = set()
@@ -32,7 +33,10 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
         if secret in text and len(secret) >= _SHORTEST:
             # A weak password such as "test" may be part of a word, and hiding words would hide what is said.
             text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
-    return _KEYWORD.sub(r"\1***", _URL_PASSWORD.sub(r"\1:***@", text))
+    if "://" in text:
+        text = _URL_PASSWORD.sub(r"\1:***@", text)
+    folded = text.casefold()
+    return _KEYWORD.sub(r"\1***", text) if any(hint in folded for hint in _HINTS) else text
 
 
 class NotDone(Exception):  # noqa: N818 - it is an outcome that we report, not a fault of ours

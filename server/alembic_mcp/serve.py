@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from mcp.server import MCPServer
 
 from . import __version__, listener
+from .approvals import is_fingerprint
 from .errors import NotDone
 from .logs import log_to_stderr
 from .prompts import offer_prompts
@@ -86,6 +87,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 async def _serve(options: argparse.Namespace) -> None:
+    from .approval_page import ApprovalPage
     from .workflows.app import App
 
     stopped = asyncio.Event()
@@ -93,7 +95,12 @@ async def _serve(options: argparse.Namespace) -> None:
     for signal_ in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(signal_, stopped.set)
     opened = listener.listen(options.host, options.port, options.allow_host) if options.http else None
-    async with App.open(options.project, read_only=options.read_only, interpreter=options.python) as app:
+    async with (
+        App.open(
+            options.project, read_only=options.read_only, interpreter=options.python, pins=tuple(options.approver)
+        ) as app,
+        ApprovalPage(app, port=options.approval_port) as app.page,
+    ):
         server = build_server(app, patience=options.patience)
         gc.freeze()
         gc.enable()
@@ -142,6 +149,21 @@ def _options() -> argparse.ArgumentParser:
     )
     parser.add_argument("--python", type=_path, metavar="PATH", help="the project's interpreter (default: its .venv)")
     parser.add_argument(
+        "--approval-port",
+        type=int,
+        default=0,
+        metavar="PORT",
+        help="port of the approval page, on this machine only (default: a free one)",
+    )
+    parser.add_argument(
+        "--approver",
+        type=_fingerprint,
+        action="append",
+        default=[],
+        metavar="SHA256:...",
+        help="fingerprint of an approver; with it, no other one counts (may be repeated)",
+    )
+    parser.add_argument(
         "--patience",
         type=float,
         default=PATIENCE,
@@ -149,6 +171,12 @@ def _options() -> argparse.ArgumentParser:
         help="how long a question to the person may stay unanswered (default: %(default)g)",
     )
     return parser
+
+
+def _fingerprint(text: str) -> str:
+    if not is_fingerprint(text):
+        raise argparse.ArgumentTypeError(f"{text} is no fingerprint; alembic-mcp approver list shows them")
+    return text
 
 
 def _path(text: str) -> Path:

@@ -41,6 +41,7 @@ class Settings:
         x: ``-x`` arguments that every call passes.
         approval_lifetime: seconds that a plan waits for its approval, and that the approval stays valid.
         levels: escalation -> ``client`` or ``person``, where somebody wants another level than the rule's own.
+        sources: setting -> the file that gave it its value; what is not in it has the default.
         loosening_ignored: what the project's file tried to loosen, one line each; it has no effect.
     """
 
@@ -54,3 +55,4 @@ class Settings:
     approval_lifetime: float = 900.0
     levels: dict[str, str] = field(default_factory=dict)
     loosening_ignored: tuple[str, ...] = ()
+    sources: dict[str, str] = field(default_factory=dict, compare=False)

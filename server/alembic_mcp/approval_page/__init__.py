@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from .enrolment import Enrolment
-from .page import ApprovalPage
+from .page import ApprovalPage, enrol_passkey
 
-__all__ = ["ApprovalPage", "Enrolment"]
+__all__ = ["ApprovalPage", "Enrolment", "enrol_passkey"]

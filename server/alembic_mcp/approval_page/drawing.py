@@ -11,8 +11,8 @@ from .presentation import duration, released
 
 __all__ = ["Bar", "Edge", "Graph", "Node", "Row", "Timeline", "graph", "strength", "timeline"]
 
-WIDTH = 1000.0
-NARROWEST = 22.0
+WIDTH = 620.0
+NARROWEST = 18.0
 ROW = 34
 LANE = 18
 AROUND = 3
@@ -21,7 +21,7 @@ MOST_NODES = 60
 
 @dataclass(frozen=True)
 class Bar:
-    """A lock in the timeline, from the statement that took it to the commit; *x* and *width* in thousandths."""
+    """A lock in the timeline, from the statement that took it to the commit; *x* and *width* in the drawing's units."""
 
     x: float
     width: float

@@ -200,7 +200,7 @@ if (shown) {
   }
   for (const one of document.querySelectorAll("form")) onlyOnce(one);
   if (shown.dataset.state === "open" && !outcome) watch(plan);
-  if (outcome && outcome.dataset.follow) follow(outcome, plan);
+  if (outcome && "follow" in outcome.dataset) follow(outcome, plan);
   const wrong = find("#error");
   if (wrong) wrong.focus();
 }

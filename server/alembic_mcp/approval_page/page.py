@@ -7,23 +7,28 @@ import errno
 import logging
 import signal
 import socket
+from collections.abc import Callable
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Self
 
 import anyio
 
+from ..errors import Failed, Refused
+from .enrolment import Enrolment
+
 if TYPE_CHECKING:
     import uvicorn
 
+    from ..approvals import Approver
     from ..workflows.app import App
-    from .enrolment import Enrolment
 
-__all__ = ["ApprovalPage"]
+__all__ = ["ApprovalPage", "enrol_passkey"]
 
 logger = logging.getLogger(__name__)
 
 TRIES = 20
 GRACE_SECONDS = 2
+ENROLMENT_SECONDS = 600.0
 
 
 class ApprovalPage:
@@ -88,6 +93,26 @@ class ApprovalPage:
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait({self._serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()
+
+
+async def enrol_passkey(app: App, name: str, tell: Callable[[str], None]) -> Approver:
+    """Enrol a passkey through a page of its own, which *tell* names to the person, with the code to type there.
+
+    Raises:
+        Failed: no page can be served.
+        Refused: it was not done within ten minutes, or the code or passphrase was wrong too often.
+    """
+    enrolment = Enrolment(name)
+    async with ApprovalPage(app, enrolment=enrolment) as page:
+        origin = await page.origin()
+        if origin is None:
+            raise Failed("No page can be served here, and a passkey needs one.", "Enrol a passphrase instead.")
+        tell(f"Open {origin}/enroll in your browser, and type this code there: {enrolment.code}")
+        with anyio.move_on_after(ENROLMENT_SECONDS):
+            await enrolment.done.wait()
+    if enrolment.approver is None:
+        raise Refused("No passkey was enrolled.", "Start again: alembic-mcp approver enroll NAME --passkey")
+    return enrolment.approver
 
 
 def _server(app: App, port: int, enrolment: Enrolment | None, ready: asyncio.Event) -> uvicorn.Server:

@@ -10,10 +10,12 @@ from ..operations import Direction
 from ..report import ChangeReport, Database, Finding, Level, RehearsalSummary, Severity, StatementLine
 from ..target import Environment
 
-__all__ = ["Blocked", "Loss", "Part", "Presentation", "WayBack", "amount", "duration", "present"]
+__all__ = ["Blocked", "Loss", "Part", "Presentation", "WayBack", "amount", "duration", "main_drops", "present"]
 
-LOSING_RULES = ("drop-table", "drop-column", "truncate", "delete-rows")
-LOSING_KINDS = ("table", "table column", "view", "materialized view", "type", "schema", "function")
+DESTROYING_RULES = ("drop-table", "drop-column", "truncate", "delete-rows")
+CHANGING_RULES = ("narrows-type", "update-all-rows", "drop-schema", "drops-partition-child", "enum-value-removed")
+LOSING_PARTS = ("table constraint",)
+LOSING_KINDS = ("table column", "materialized view", "table", "view", "type", "schema", "function")
 COUNTED = ("rows", "values")
 
 ENVIRONMENTS = {
@@ -58,7 +60,7 @@ class Blocked:
     @property
     def how_long(self) -> str:
         """For people."""
-        return duration(self.milliseconds)
+        return f"at least {duration(max(self.milliseconds, 1))}"
 
 
 @dataclass(frozen=True)
@@ -186,22 +188,32 @@ def _route(report: ChangeReport) -> str:
 def _losses(report: ChangeReport, statements: tuple[StatementLine, ...], running: Direction) -> Iterator[Loss]:
     texts = []
     for finding in report.findings:
-        if finding.rule not in LOSING_RULES or finding.direction is not running:
+        if finding.rule not in (*DESTROYING_RULES, *CHANGING_RULES) or finding.direction is not running:
             continue
         texts.append(f"{finding.table} {finding.problem}")
         figures = [amount(finding.evidence.get(key), key) for key in COUNTED]
         figure = next((text for text in figures if text), "")
         empty = finding.severity is Severity.INFO
         about = "about " if figure and finding.evidence.get("estimated") else ""
-        yield Loss("" if empty else about + (figure or "unknown number"), finding.problem, certain=not empty)
+        counted = finding.rule in DESTROYING_RULES and not empty
+        yield Loss(about + (figure or "unknown number") if counted else "", finding.problem, certain=not empty)
     named = " ".join(texts)
     for item in dict.fromkeys(item for line in statements for item in line.dropped):
-        kind, _, name = next(
-            ((kind, " ", item.removeprefix(f"{kind} ")) for kind in LOSING_KINDS if item.startswith(f"{kind} ")),
-            ("", "", ""),
-        )
-        if kind and name.removeprefix("public.") not in named:
-            yield Loss("", f"The {kind} {name} is dropped.", certain=kind == "table")
+        kind, name = _object(item)
+        if kind in LOSING_KINDS and name.removeprefix("public.") not in named:
+            yield Loss("", f"The {kind.removeprefix('table ')} {name} is dropped.", certain=kind.startswith("table"))
+
+
+def main_drops(line: StatementLine) -> list[str]:
+    """What a statement drops, without the parts that go with it: sequences, constraints, defaults, ..."""
+    whole = [item for item in line.dropped if _object(item)[0] in LOSING_KINDS]
+    return whole or line.dropped
+
+
+def _object(item: str) -> tuple[str, str]:
+    """Kind and name: ``table column orders.note`` -> (``table column``, ``orders.note``)."""
+    kind = next((kind for kind in (*LOSING_PARTS, *LOSING_KINDS) if item.startswith(f"{kind} ")), "")
+    return kind, item.removeprefix(f"{kind} ")
 
 
 def _blocked(statements: tuple[StatementLine, ...]) -> Iterator[Blocked]:

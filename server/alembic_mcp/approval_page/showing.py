@@ -16,7 +16,7 @@ from ..report import ChangeReport, RevisionNode
 from ..workflows import inspect
 from .drawing import Graph, graph, timeline
 from .highlight import sql
-from .presentation import Presentation, duration, present
+from .presentation import Presentation, duration, main_drops, present
 
 if TYPE_CHECKING:
     from ..approvals import Approver
@@ -167,6 +167,7 @@ def _templates() -> Environment:
     environment.filters.update(
         sql=sql,
         duration=duration,
+        main_drops=main_drops,
         iso=lambda seconds: datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds"),
         clock=lambda seconds: f"{datetime.fromtimestamp(seconds).astimezone():%H:%M on %d %B}",
         shorten=lambda text, length: text if len(text) <= length else text[: length - 1] + "…",

@@ -21,7 +21,6 @@ from ..report import (
     HistoryReport,
     MergeReport,
     Report,
-    ReviewReport,
 )
 from ..tools.errors import failure
 from .exits import EXIT_CODES, INTERRUPTED, exit_code
@@ -30,8 +29,17 @@ from .terminal import Progress, can_ask, confirm, show
 if TYPE_CHECKING:
     from ..workflows.app import App
 
-__all__ = ["commands"]
+__all__ = [
+    "Action",
+    "DatabaseOption",
+    "JsonOption",
+    "ProjectOption",
+    "PythonOption",
+    "commands",
+    "run_command",
+]
 
+Action = Literal["upgrade", "downgrade", "stamp"]
 R = TypeVar("R", bound=Report)
 Work = Callable[["App", str | None, Progress], Awaitable[R]]
 
@@ -54,6 +62,9 @@ PythonOption = Annotated[
     Path | None, typer.Option("--python", metavar="PATH", exists=True, help="The project's interpreter.")
 ]
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; change nothing.")]
+PlanOption = Annotated[
+    str | None, typer.Option("--plan", metavar="ID", help="Run this plan as it was approved, or nothing; asks nobody.")
+]
 MessageOption = Annotated[str, typer.Option("--message", "-m", help="What the revision does, in a few words.")]
 
 
@@ -95,7 +106,7 @@ def current(
     async def work(app: App, name: str | None, _: Progress) -> CurrentReport:
         return await inspect.current(app, project=name, database=database)
 
-    _run(CurrentReport, work, project, python, as_json=json)
+    run_command(CurrentReport, work, project, python, as_json=json)
 
 
 @commands.command()
@@ -114,25 +125,7 @@ def history(
     async def work(app: App, name: str | None, _: Progress) -> HistoryReport:
         return await inspect.history(app, project=name, range=range, limit=limit, cursor=cursor)
 
-    _run(HistoryReport, work, project, python, as_json=json)
-
-
-@commands.command()
-def review(
-    revisions: Annotated[str, typer.Argument(help="'pending', 'head', a revision, or a range 'a:b'.")] = "pending",
-    *,
-    project: ProjectOption = None,
-    database: DatabaseOption = "default",
-    python: PythonOption = None,
-    json: JsonOption = False,
-) -> None:
-    """Rehearse and judge revisions; nothing changes."""
-    from ..workflows import review as workflow
-
-    async def work(app: App, name: str | None, progress: Progress) -> ReviewReport:
-        return await workflow.review(app, revisions=revisions, project=name, database=database, progress=progress)
-
-    _run(ReviewReport, work, project, python, as_json=json)
+    run_command(HistoryReport, work, project, python, as_json=json)
 
 
 @commands.command()
@@ -149,7 +142,7 @@ def check(
     async def work(app: App, name: str | None, _: Progress) -> CheckReport:
         return await inspect.check(app, project=name, database=database)
 
-    _run(CheckReport, work, project, python, as_json=json)
+    run_command(CheckReport, work, project, python, as_json=json)
 
 
 @commands.command()
@@ -175,7 +168,7 @@ def generate(
             progress=progress,
         )
 
-    _run(GenerateReport, work, project, python, as_json=json)
+    run_command(GenerateReport, work, project, python, as_json=json)
 
 
 @commands.command()
@@ -196,13 +189,14 @@ def merge_heads(
             app, heads=tuple(heads or ()), message=message, project=name, database=database, progress=progress
         )
 
-    _run(MergeReport, work, project, python, as_json=json)
+    run_command(MergeReport, work, project, python, as_json=json)
 
 
 @commands.command()
 def upgrade(
     target: Annotated[str, typer.Argument(help="'head', a revision, 'branch@head' or '+N'.")] = "head",
     *,
+    plan: PlanOption = None,
     dry_run: DryRunOption = False,
     project: ProjectOption = None,
     database: DatabaseOption = "default",
@@ -213,13 +207,14 @@ def upgrade(
 
     Where the policy wants a yes, it is asked for at the terminal; without a terminal nothing is changed.
     """
-    _change("upgrade", target, project, database, python, dry_run=dry_run, as_json=json)
+    _change("upgrade", target, project, database, python, plan=plan, dry_run=dry_run, as_json=json)
 
 
 @commands.command(context_settings={"ignore_unknown_options": True})  # so that -1 is a target and no option
 def downgrade(
-    target: Annotated[str, typer.Argument(help="'-1', a revision, 'base' or 'branch@-1'.")],
+    target: Annotated[str | None, typer.Argument(help="'-1', a revision, 'base' or 'branch@-1'.")] = None,
     *,
+    plan: PlanOption = None,
     dry_run: DryRunOption = False,
     project: ProjectOption = None,
     database: DatabaseOption = "default",
@@ -230,13 +225,14 @@ def downgrade(
 
     Where the policy wants a yes, it is asked for at the terminal; without a terminal nothing is changed.
     """
-    _change("downgrade", target, project, database, python, dry_run=dry_run, as_json=json)
+    _change("downgrade", target, project, database, python, plan=plan, dry_run=dry_run, as_json=json)
 
 
 @commands.command()
 def stamp(
-    target: Annotated[str, typer.Argument(help="A revision, 'head' or 'base'.")],
+    target: Annotated[str | None, typer.Argument(help="A revision, 'head' or 'base'.")] = None,
     *,
+    plan: PlanOption = None,
     dry_run: DryRunOption = False,
     project: ProjectOption = None,
     database: DatabaseOption = "default",
@@ -244,7 +240,7 @@ def stamp(
     json: JsonOption = False,
 ) -> None:
     """Write a revision into the version table only."""
-    _change("stamp", target, project, database, python, dry_run=dry_run, as_json=json)
+    _change("stamp", target, project, database, python, plan=plan, dry_run=dry_run, as_json=json)
 
 
 @commands.command()
@@ -260,21 +256,28 @@ def demo(
 
 
 def _change(
-    action: Literal["upgrade", "downgrade", "stamp"],
-    target: str,
+    action: Action,
+    target: str | None,
     project: str | None,
     database: str,
     python: Path | None,
     *,
+    plan: str | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     from ..workflows import change
 
+    if target is None and plan is None:
+        raise typer.BadParameter("say which revision, or which --plan")
+
     async def work(app: App, name: str | None, progress: Progress) -> ChangeReport:
-        request = change.Request(action=action, target=target, database=database, project=name, dry_run=dry_run)
+        if plan is not None:
+            planned = await change.planned(app, plan, action, project=name)
+            return await change.change(app, replace(planned, dry_run=dry_run), change.Answer("not_asked"), progress)
+        request = change.Request(action, target or "head", database=database, project=name, dry_run=dry_run)
         question = None if dry_run else await change.question(app, request, progress)
-        if question is None:
+        if question is None or question.kind == "page":
             answer = change.Answer("not_asked")
         elif not can_ask():
             answer = change.Answer("unavailable", question.plan_id)
@@ -284,11 +287,20 @@ def _change(
             answer = change.Answer(await confirm(question.text, preview), question.plan_id)
         return await change.change(app, request, answer, progress)
 
-    _run(ChangeReport, work, project, python, as_json=as_json)
+    run_command(ChangeReport, work, project, python, as_json=as_json)
 
 
-def _run(report_type: type[R], work: Work[R], project: str | None, python: Path | None, *, as_json: bool) -> None:
-    """Do *work*, print its report, and end with its exit code."""
+def run_command(
+    report_type: type[R],
+    work: Work[R],
+    project: str | None = None,
+    python: Path | None = None,
+    *,
+    as_json: bool = False,
+    shown: Callable[[R], None] | None = None,
+    code: Callable[[R], int] = exit_code,
+) -> None:
+    """Do *work*, print its report (as *shown* does, if given), and end with its exit code."""
     log_to_stderr()
     start, name = _place(project)
     try:
@@ -296,8 +308,11 @@ def _run(report_type: type[R], work: Work[R], project: str | None, python: Path 
     except (KeyboardInterrupt, asyncio.CancelledError):
         typer.echo("Interrupted. Run alembic-mcp current to see where the database stands.", err=True)
         raise typer.Exit(INTERRUPTED) from None
-    show(report, as_json=as_json)
-    raise typer.Exit(exit_code(report))
+    if shown is not None:
+        shown(report)
+    else:
+        show(report, as_json=as_json)
+    raise typer.Exit(code(report))
 
 
 async def _work(report_type: type[R], work: Work[R], start: Path, name: str | None, python: Path | None) -> R:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..report import CheckReport, Decision, Report, ReviewReport
+from ..report import CheckReport, Decision, Report, ReviewReport, Severity
 
-__all__ = ["EXIT_CODES", "exit_code"]
+__all__ = ["EXIT_CODES", "exit_code", "exit_code_of_findings"]
 
-DONE, FAILED, USAGE, REFUSED, UNANSWERED, DIFFERENT, INTERRUPTED = 0, 1, 2, 3, 4, 5, 130
+DONE, FAILED, USAGE, REFUSED, UNANSWERED, DIFFERENT, FOUND, INTERRUPTED = 0, 1, 2, 3, 4, 5, 6, 130
 
 EXIT_CODES = """\
 Exit codes:
@@ -22,6 +22,8 @@ Exit codes:
 4  a person's approval or an answer is needed; review and --dry-run: the policy says ask
 
 5  check: the models and the database differ
+
+6  review --fail-on: something that bad was found (and 0 if not, whatever the policy says)
 
 130  interrupted"""
 
@@ -40,3 +42,10 @@ def exit_code(report: Report) -> int:
         case CheckReport(differences=[_, *_]):
             return DIFFERENT
     return DONE
+
+
+def exit_code_of_findings(report: ReviewReport, fail_on: Severity | None) -> int:
+    """The same for a review that, once it is done, is judged by its findings alone; by the policy without *fail_on*."""
+    if fail_on is None or report.status != "done":
+        return exit_code(report)
+    return FOUND if any(one.severity.rank <= fail_on.rank for one in report.findings) else DONE

@@ -10,7 +10,7 @@ import difflib
 import re
 import tomllib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +117,20 @@ def load_settings(folders: Sequence[Path]) -> Settings:
     """
     settings = _DEFAULT
     for layer in filter(None, map(project_layer, reversed(folders))):
-        settings = _tightened(settings, layer)
+        settings = _traced(settings, _tightened(settings, layer), layer)
     for layer in user_layers(folders):
-        settings = _overruled(settings, layer)
+        settings = _traced(settings, _overruled(settings, layer), layer)
     return settings
+
+
+def _traced(old: Settings, new: Settings, layer: Layer) -> Settings:
+    """With the file of *layer* as the source of what it changed."""
+    changed = {
+        one.name: str(layer.file)
+        for one in fields(Settings)
+        if one.name not in ("sources", "loosening_ignored") and getattr(old, one.name) != getattr(new, one.name)
+    }
+    return replace(new, sources={**old.sources, **changed})
 
 
 def _tightened(settings: Settings, layer: Layer) -> Settings:

@@ -8,22 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import platformdirs
 import sqlalchemy as sa
 
 from ..errors import Failed, Refused
+from .records import default_file
 from .tables import KNOWN, VERSION_TABLE
 
-__all__ = ["Opened", "default_file"]
+__all__ = ["Opened"]
 
 BUSY_SECONDS = 20
 _LOCK = 0x616C656D6D6370
 """Of PostgreSQL, for the transaction of each writer: the trail is one chain."""
-
-
-def default_file() -> Path:
-    """The file that is used unless ``ALEMBIC_MCP_STATE_URL`` names another place."""
-    return platformdirs.user_state_path("alembic-mcp") / "state.sqlite"
 
 
 class Opened:
@@ -66,8 +61,8 @@ class Opened:
             if _version(connection) == KNOWN[-1]:
                 return
         # Alembic is imported only where there is something to do: once in the life of a store.
-        from alembic import command  # noqa: PLC0415
-        from alembic.config import Config  # noqa: PLC0415
+        from alembic import command
+        from alembic.config import Config
 
         with self.writing() as connection:
             if _version(connection) == KNOWN[-1]:
@@ -118,5 +113,3 @@ def _make_private(file: Path) -> None:
             "Make it readable and writable for this user.",
             "ALEMBIC_MCP_STATE_URL names another place.",
         ) from error
-
-

@@ -15,7 +15,22 @@ from . import people, trail
 from .records import Details, Outcome, Plan
 from .tables import PLANS
 
-__all__ = ["ATTEMPTS", "approve", "consume", "decline", "failed_attempt", "find_or_add", "finish", "get", "unfinished"]
+__all__ = [
+    "ATTEMPTS",
+    "abandon",
+    "approve",
+    "approved_otherwise",
+    "consume",
+    "decline",
+    "failed_attempt",
+    "find_or_add",
+    "finish",
+    "get",
+    "latest",
+    "listed",
+    "told",
+    "unfinished",
+]
 
 ATTEMPTS = 5
 """Wrong passphrases that lock a plan."""
@@ -24,9 +39,13 @@ SKEW = 60.0
 """Seconds by which the clocks of two servers on one store may differ; a clock that goes back further ends a plan."""
 
 
+_NOT_OPEN = {"expired": Outcome.EXPIRED, "locked": Outcome.LOCKED}
+
+
 def find_or_add(
     connection: sa.Connection,
     now: float,
+    *,
     digest: str,
     request: str,
     payload: dict[str, Any],
@@ -80,6 +99,7 @@ def approve(
     connection: sa.Connection,
     now: float,
     plan_id: str,
+    *,
     who: str,
     evidence: dict[str, str],
     statement: bytes,
@@ -87,18 +107,15 @@ def approve(
 ) -> Outcome:
     """Keep a signature with its plan, if it is one that counts."""
     plan = get(connection, now, plan_id)
-    if plan is None or plan.state not in ("open", "expired", "locked"):
-        return Outcome.NOT_OPEN
-    if plan.state != "open":
-        return Outcome.EXPIRED if plan.state == "expired" else Outcome.LOCKED
+    if plan is None or plan.state != "open":
+        return _NOT_OPEN.get(plan.state if plan else "", Outcome.NOT_OPEN)
     if statement != _statement(plan) or plan.expires - now > LONGEST:
         return Outcome.DRIFT
     approver = people.trusted(connection, pins).get(who)
-    if approver is None:
-        known = who in people.trusted(connection, None)
-        return Outcome.NOT_PINNED if known and pins is not None else Outcome.UNKNOWN_APPROVER
-    if not approvals.verify(approver, statement, evidence):
-        return Outcome.BAD_SIGNATURE
+    if approver is None or not approvals.verify(approver, statement, evidence):
+        known = pins is not None and who in people.trusted(connection, None)
+        unknown = Outcome.NOT_PINNED if known else Outcome.UNKNOWN_APPROVER
+        return Outcome.BAD_SIGNATURE if approver else unknown
     valid = (PLANS.c.state == "open") & (PLANS.c.expires > now)
     values = {"approver": who, "evidence": evidence, "statement": statement.decode(), "approved": now, "seen": now}
     done = connection.execute(PLANS.update().where(PLANS.c.id == plan_id, valid).values(state="approved", **values))
@@ -119,7 +136,13 @@ def approve(
 
 
 def consume(
-    connection: sa.Connection, now: float, plan_id: str, digest: str, level: str, pins: tuple[str, ...] | None
+    connection: sa.Connection,
+    now: float,
+    plan_id: str,
+    digest: str,
+    *,
+    level: str,
+    pins: tuple[str, ...] | None,
 ) -> bool:
     """Use up a plan by one statement: the database decides who is first.
 
@@ -129,7 +152,7 @@ def consume(
     row = connection.execute(PLANS.select().where(PLANS.c.id == plan_id)).first()
     if row is None:
         return False
-    usable = PLANS.c.state.in_(("open", "approved"))
+    usable: sa.ColumnElement[bool] = PLANS.c.state.in_(("open", "approved"))
     if level == "person":
         plan = _plan(row, now)
         approver = people.trusted(connection, pins).get(plan.approver or "")
@@ -158,7 +181,7 @@ def failed_attempt(connection: sa.Connection, now: float, plan_id: str) -> int:
     row = connection.execute(PLANS.select().where(PLANS.c.id == plan_id)).first()
     if row is None or row.state == "expired":
         return 0
-    left = max(0, ATTEMPTS - row.failures)
+    left = max(0, ATTEMPTS - int(row.failures))
     trail.append(connection, now, "wrong passphrase", plan_id, {"attempts_left": left})
     return left
 
@@ -198,6 +221,25 @@ def latest(connection: sa.Connection, now: float, identity: str, request: str) -
     mine = PLANS.c.identity == identity, PLANS.c.request == request
     row = connection.execute(PLANS.select().where(*mine).order_by(PLANS.c.created.desc()).limit(1)).first()
     return None if row is None else _plan(row, now)
+
+
+def approved_otherwise(connection: sa.Connection, now: float, request: str, digest: str) -> Plan | None:
+    """The plan for the same request that is approved and has another digest."""
+    mine = PLANS.c.request == request, PLANS.c.digest != digest, PLANS.c.state == "approved", PLANS.c.expires > now
+    row = connection.execute(PLANS.select().where(*mine).order_by(PLANS.c.approved.desc()).limit(1)).first()
+    return None if row is None else _plan(row, now)
+
+
+def told(connection: sa.Connection, plan_id: str) -> None:
+    """The agent knows that this plan was declined."""
+    mine = PLANS.c.id == plan_id, PLANS.c.state == "declined"
+    connection.execute(PLANS.update().where(*mine).values(outcome="told"))
+
+
+def abandon(connection: sa.Connection, now: float, plan_id: str) -> None:
+    """Nobody knows how far its run came, and its process will not say any more."""
+    connection.execute(PLANS.update().where(PLANS.c.id == plan_id).values(runner=None))
+    trail.append(connection, now, "interrupted", plan_id, {"what": "approved, not known to have run"})
 
 
 def unfinished(connection: sa.Connection, now: float, identity: str) -> list[Plan]:

@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
-__all__ = ["Details", "Outcome", "Plan"]
+import platformdirs
+
+__all__ = ["Details", "Outcome", "Plan", "default_file"]
+
+
+def default_file() -> Path:
+    """Where everything is kept unless ``ALEMBIC_MCP_STATE_URL`` names another place."""
+    return platformdirs.user_state_path("alembic-mcp") / "state.sqlite"
 
 
 class Outcome(StrEnum):
@@ -20,7 +28,7 @@ class Outcome(StrEnum):
     NOT_PINNED = "not pinned"
     UNKNOWN_APPROVER = "unknown approver"
     BAD_SIGNATURE = "bad signature"
-    WRONG_PASSPHRASE = "wrong passphrase"
+    WRONG_PASSPHRASE = "wrong passphrase"  # noqa: S105 - the outcome, not one
     WRONG_NAME = "wrong name"
 
     @property

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..approvals import Approver, Evidence
 from ..audit import Entry
 from ..errors import Failed, redact
-from .records import Details, Outcome, Plan
+from .records import Details, Outcome, Plan, default_file
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -46,8 +46,6 @@ class Store:
     @property
     def exists(self) -> bool:
         """False if there is surely nothing in it: it costs nothing to ask."""
-        from .opening import default_file  # noqa: PLC0415 - imports SQLAlchemy
-
         return self._url is not None or default_file().exists()
 
     # Plans
@@ -59,16 +57,22 @@ class Store:
 
         It is open for *lifetime* seconds, or approved, or locked after too many wrong passphrases.
         """
-        from sqlalchemy.exc import IntegrityError  # noqa: PLC0415 - see _failures
+        from sqlalchemy.exc import IntegrityError
 
-        from . import plans  # noqa: PLC0415
+        from . import plans
 
         with self._failures():
             for _ in range(_ATTEMPTS):
                 try:
                     with self._using().writing() as connection:
                         return plans.find_or_add(
-                            connection, self._clock(), digest, request, payload, lifetime, details or Details()
+                            connection,
+                            self._clock(),
+                            digest=digest,
+                            request=request,
+                            payload=payload,
+                            lifetime=lifetime,
+                            details=details or Details(),
                         )
                 except IntegrityError:
                     continue  # another process has just added it
@@ -76,7 +80,9 @@ class Store:
 
     def get(self, plan_id: str) -> Plan | None:
         """The plan, None if there is none of that id."""
-        return self._read(lambda c, plans: plans.get(c, self._clock(), plan_id))
+        from . import plans
+
+        return self._read(lambda c: plans.get(c, self._clock(), plan_id))
 
     def waiting(self) -> list[Plan]:
         """The plans that wait for somebody, oldest first."""
@@ -84,15 +90,39 @@ class Store:
 
     def listed(self, *states: str) -> list[Plan]:
         """The plans in one of *states*, oldest first."""
-        return self._read(lambda c, plans: plans.listed(c, self._clock(), states))
+        from . import plans
+
+        return self._read(lambda c: plans.listed(c, self._clock(), states))
 
     def latest(self, identity: str, request: str) -> Plan | None:
         """The plan that was made last for a request about the database *identity*."""
-        return self._read(lambda c, plans: plans.latest(c, self._clock(), identity, request))
+        from . import plans
+
+        return self._read(lambda c: plans.latest(c, self._clock(), identity, request))
 
     def unfinished(self, identity: str) -> list[Plan]:
         """Plans of a database that were approved and used up, and of which nobody knows whether they ran."""
-        return self._read(lambda c, plans: plans.unfinished(c, self._clock(), identity))
+        from . import plans
+
+        return self._read(lambda c: plans.unfinished(c, self._clock(), identity))
+
+    def approved_otherwise(self, request: str, digest: str) -> Plan | None:
+        """The plan for the same request that was approved, but is another one now."""
+        from . import plans
+
+        return self._read(lambda c: plans.approved_otherwise(c, self._clock(), request, digest))
+
+    def told(self, plan_id: str) -> None:
+        """The agent was told that this plan was declined: the same wish asks anew from now on."""
+        from . import plans
+
+        self._write(lambda c: plans.told(c, plan_id))
+
+    def abandon(self, plan_id: str) -> None:
+        """The run of a plan was interrupted, and nobody knows how far it came."""
+        from . import plans
+
+        self._write(lambda c: plans.abandon(c, self._clock(), plan_id))
 
     def approve(
         self,
@@ -106,44 +136,54 @@ class Store:
 
         *pins* are all the fingerprints that count; None: whoever is enrolled.
         """
+        from . import plans
+
         return self._write(
-            lambda c, plans: plans.approve(c, self._clock(), plan_id, fingerprint, evidence, statement, pins)
+            lambda c: plans.approve(
+                c, self._clock(), plan_id, who=fingerprint, evidence=evidence, statement=statement, pins=pins
+            )
         )
 
     def failed_attempt(self, plan_id: str) -> int:
         """Count a wrong passphrase; how many more are allowed. None left: the plan is locked."""
-        return self._write(lambda c, plans: plans.failed_attempt(c, self._clock(), plan_id))
+        from . import plans
+
+        return self._write(lambda c: plans.failed_attempt(c, self._clock(), plan_id))
 
     def decline(self, plan_id: str, reason: str = "", who: str = "") -> bool:
         """Decline a plan; False if it was answered or used already."""
-        return self._write(lambda c, plans: plans.decline(c, self._clock(), plan_id, reason, who))
+        from . import plans
 
-    def consume(
-        self, plan_id: str, digest: str, level: str = "client", pins: tuple[str, ...] | None = None
-    ) -> bool:
+        return self._write(lambda c: plans.decline(c, self._clock(), plan_id, reason, who))
+
+    def consume(self, plan_id: str, digest: str, level: str = "client", pins: tuple[str, ...] | None = None) -> bool:
         """Use up a plan: True for exactly one caller; False if it is used, expired, unknown or of another *digest*.
 
         At *level* ``person`` it must carry a signature that verifies, by an approver that counts (see `approve`).
         """
-        return self._write(lambda c, plans: plans.consume(c, self._clock(), plan_id, digest, level, pins))
+        from . import plans
+
+        return self._write(lambda c: plans.consume(c, self._clock(), plan_id, digest, level=level, pins=pins))
 
     def finish(self, plan_id: str, outcome: str, said: dict[str, Any]) -> None:
         """Keep how the run of a plan ended."""
-        self._write(lambda c, plans: plans.finish(c, self._clock(), plan_id, outcome, said))
+        from . import plans
+
+        self._write(lambda c: plans.finish(c, self._clock(), plan_id, outcome, said))
 
     # Approvers
 
     def approvers(self) -> list[Approver]:
         """All who are enrolled, revoked ones included, in the order in which they came."""
-        from . import people  # noqa: PLC0415
+        from . import people
 
-        return self._read(lambda c, _: people.everybody(c))
+        return self._read(people.everybody)
 
     def trusted(self, pins: tuple[str, ...] | None = None) -> dict[str, Approver]:
         """Whose signature counts, by fingerprint."""
-        from . import people  # noqa: PLC0415
+        from . import people
 
-        return self._read(lambda c, _: people.trusted(c, pins))
+        return self._read(lambda c: people.trusted(c, pins))
 
     def add_approver(self, new: Approver, signed_by: str | None = None, evidence: Evidence | None = None) -> None:
         """Enrol somebody. The first is taken at their word; *evidence* is an existing one's signature.
@@ -151,35 +191,35 @@ class Store:
         Raises:
             Refused: there are approvers, and none that counts has signed `approvals.enrolment` of the new one.
         """
-        from . import people  # noqa: PLC0415
+        from . import people
 
-        self._write(lambda c, _: people.add(c, self._clock(), new, signed_by, evidence))
+        self._write(lambda c: people.add(c, self._clock(), new, signed_by, evidence))
 
     def revoke(self, fingerprint: str, by: str, evidence: Evidence | None) -> None:
         """End an approver. Raises Refused unless one that counts has signed `approvals.revocation`."""
-        from . import people  # noqa: PLC0415
+        from . import people
 
-        self._write(lambda c, _: people.revoke(c, self._clock(), fingerprint, by, evidence))
+        self._write(lambda c: people.revoke(c, self._clock(), fingerprint, by, evidence))
 
     # Audit
 
     def audit(self, kind: str, plan_id: str | None, payload: dict[str, Any]) -> None:
         """Append to the trail; passwords in *payload* are taken out."""
-        from . import trail  # noqa: PLC0415
+        from . import trail
 
-        self._write(lambda c, _: trail.append(c, self._clock(), kind, plan_id, payload))
+        self._write(lambda c: trail.append(c, self._clock(), kind, plan_id, payload))
 
     def entries(self, plan_id: str | None = None, limit: int | None = None) -> list[Entry]:
         """The trail in order; its last *limit* entries, those about a plan alone if one is given."""
-        from . import trail  # noqa: PLC0415
+        from . import trail
 
-        return self._read(lambda c, _: list(trail.entries(c, plan_id, limit)))
+        return self._read(lambda c: list(trail.entries(c, plan_id, limit)))
 
     def verify_audit(self) -> list[str]:
         """What is wrong with the trail and with what the store says it is about, one line each; none if nothing is."""
-        from . import proof  # noqa: PLC0415
+        from . import proof
 
-        return self._read(lambda c, _: proof.problems(c))
+        return self._read(proof.problems)
 
     def close(self) -> None:
         """Let go of the connections; the store can be used again."""
@@ -192,24 +232,18 @@ class Store:
     def _place(self) -> str:
         if self._url:
             return f"The store of plans ({redact(self._url)})"
-        from .opening import default_file  # noqa: PLC0415
-
         return f"The store of plans ({default_file()})"
 
-    def _read(self, work: Callable[[sa.Connection, Any], T]) -> T:
-        from . import plans  # noqa: PLC0415
-
+    def _read(self, work: Callable[[sa.Connection], T]) -> T:
         with self._failures(), self._using().reading() as connection:
-            return work(connection, plans)
+            return work(connection)
 
-    def _write(self, work: Callable[[sa.Connection, Any], T]) -> T:
-        from . import plans  # noqa: PLC0415
-
+    def _write(self, work: Callable[[sa.Connection], T]) -> T:
         with self._failures(), self._using().writing() as connection:
-            return work(connection, plans)
+            return work(connection)
 
     def _using(self) -> Opened:
-        from .opening import Opened  # noqa: PLC0415
+        from .opening import Opened
 
         with self._opening:
             if self._opened is None:
@@ -218,7 +252,7 @@ class Store:
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
-        import sqlalchemy.exc  # noqa: PLC0415 - 0.2 s that a server which changes nothing does without
+        import sqlalchemy.exc
 
         try:
             yield

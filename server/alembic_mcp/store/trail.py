@@ -17,12 +17,10 @@ def append(connection: sa.Connection, now: float, kind: str, plan: str | None, p
     """Add an entry; the caller's transaction keeps other writers out."""
     number, previous = head(connection) or (0, BEGINNING)
     text = canonical(clean(payload))
-    hash_ = entry_hash(number + 1, now, kind, plan, text, previous)
-    connection.execute(
-        AUDIT.insert().values(
-            number=number + 1, at=now, kind=kind, plan=plan, payload=text, previous=previous, hash=hash_
-        )
-    )
+    entry: dict[str, Any] = {"number": number + 1, "at": now, "kind": kind, "plan": plan}
+    entry |= {"payload": text, "previous": previous}
+    hash_ = entry_hash(**entry)
+    connection.execute(AUDIT.insert().values(**entry, hash=hash_))
     if number or connection.execute(sa.select(HEAD.c.only)).first():
         connection.execute(HEAD.update().values(number=number + 1, hash=hash_))
     else:

@@ -1,4 +1,4 @@
-"""The one place that asks a person through the client; neither the model nor a replay can supply the answer.
+"""The one place that asks a person; neither the model nor a replay can supply the answer.
 
 The question stands in a resolver, whose result is no argument of the tool: the model can't see it. Resolvers run
 again in each round of a call, so they change nothing and ask the same question about the same plan. A plan is
@@ -16,6 +16,7 @@ from mcp.shared.exceptions import MCPError
 from mcp_types.version import is_version_at_least
 from pydantic import BaseModel, ConfigDict, Field
 
+from . import page
 from .context import Call, Reporter, app_of
 
 if TYPE_CHECKING:
@@ -63,14 +64,24 @@ async def prepare(ctx: Call, request: Request) -> Asked:
 
 
 async def ask(ctx: Call, asked: Asked) -> Elicit[Confirmation] | Reply:
-    """Ask, in the way that the client's version of the protocol has; or say why not."""
-    if asked.question is None:
+    """Ask, in the way that the policy is content with and that the client can; or say why not.
+
+    Raises PageQuestion where the client is to open the approval page and to call again.
+    """
+    question = asked.question
+    if question is None:
         return Reply(kind="not_asked")
-    if not _can_show_forms(ctx):
+    if question.kind == "form" and _can_show_forms(ctx):
+        if _calls_again(ctx):
+            return Elicit(question.text, Confirmation)
+        return await _ask_and_wait(ctx, question.text)
+    if not page.can_open(ctx):
         return Reply(kind="unavailable")
-    if is_version_at_least(ctx.protocol_version or "", ANSWERED_BY_CALLING_AGAIN):
-        return Elicit(asked.question.text, Confirmation)
-    return await _ask_and_wait(ctx, asked.question.text)
+    address = question.url or await app_of(ctx).approval_address(question.plan_id)
+    if address is None:
+        return Reply(kind="unavailable")
+    opened = await page.point_to(ctx, question, address, asked.progress, calls_again=_calls_again(ctx))
+    return Reply(kind=opened.kind, note=opened.note)
 
 
 async def carry_out(ctx: Call, asked: Asked, outcome: ElicitationResult[Confirmation]) -> ChangeReport:
@@ -84,6 +95,10 @@ async def carry_out(ctx: Call, asked: Asked, outcome: ElicitationResult[Confirma
     if reply.note and not report.applied:
         report = report.model_copy(update={"summary": f"{reply.note} {report.summary}"})
     return report
+
+
+def _calls_again(ctx: Call) -> bool:
+    return is_version_at_least(ctx.protocol_version or "", ANSWERED_BY_CALLING_AGAIN)
 
 
 def _can_show_forms(ctx: Call) -> bool:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from ..report import CheckReport, CurrentReport, HistoryReport, ReviewReport
 from .context import Call, DatabaseName, ProjectName, Reporter, app_of
+from .paging import paged
 
 __all__ = ["check", "current", "history", "review"]
 
@@ -47,6 +48,9 @@ async def review(
     ] = "pending",
     database: DatabaseName = "default",
     project: ProjectName = None,
+    statements_from: Annotated[
+        int, Field(description="First of the statements to list, a hundred at a time.", ge=0)
+    ] = 0,
 ) -> ReviewReport:
     """Prove revisions on a scratch copy: locks, rewrites, data loss, failures, and whether the downgrade works.
 
@@ -55,9 +59,10 @@ async def review(
     """
     from ..workflows import review as workflow
 
-    return await workflow.review(
+    report = await workflow.review(
         app_of(ctx), revisions=revisions, project=project, database=database, progress=Reporter(ctx)
     )
+    return paged(report, statements_from)
 
 
 async def check(ctx: Call, database: DatabaseName = "default", project: ProjectName = None) -> CheckReport:

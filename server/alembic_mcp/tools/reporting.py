@@ -14,6 +14,8 @@ from pydantic import ValidationError, create_model
 
 from ..report import Report
 from .errors import failure, wrong_arguments
+from .page import PageQuestion
+from .paging import paged
 from .text import readable, structured
 
 __all__ = ["ReportingTool"]
@@ -55,11 +57,14 @@ class ReportingTool(Tool):
         try:
             outcome = await super().run(arguments, context)
         except UnexpectedToolError as error:
+            if isinstance(error.__cause__, PageQuestion):
+                return error.__cause__.question
             outcome = failure(error.__cause__ or error, self.report_type)
         except ToolError as error:
             outcome = self._not_understood(error)
         if isinstance(outcome, InputRequiredResult):
             return outcome
+        outcome = paged(outcome)
         return CallToolResult(
             content=[TextContent(type="text", text=readable(outcome))],
             structured_content=structured(outcome),

@@ -1,4 +1,4 @@
-"""plans, approvers, audit trail"""
+"""Plans, approvers, audit trail."""
 
 import sqlalchemy as sa
 from alembic import op
