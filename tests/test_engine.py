@@ -179,8 +179,8 @@ def test_the_data_is_asked_for_what_the_running_direction_touches():
                      [("drop-table", "danger"), ("lossy-downgrade", "warning")], id="brings back without rows"),
         pytest.param([DropTable(table="a")], [CreateTable(table="a"), Insert(table="a")],
                      [("drop-table", "danger")], id="brings back and fills"),
-        pytest.param([Insert(table="a")], [Delete(table="a", where="id = 1")], [("delete-rows", "info")],
-                     id="deletes what the upgrade inserted"),
+        pytest.param([Insert(table="a")], [Delete(table="a", where="id = 1")],
+                     [("writes-data", "info"), ("delete-rows", "info")], id="deletes what the upgrade inserted"),
         pytest.param([], [Delete(table="a")], [("delete-rows", "warning")], id="deletes what was there before"),
     ],
 )  # fmt: skip
