@@ -434,8 +434,8 @@ def environment_with(folder, what):
     if what == "link to our packages":
         (packages / "ours.pth").write_text(str(site_packages(PYTHON)) + "\n")
     elif what == "a plugin that runs a thread":
-        (packages / "ours.pth").write_text(str(site_packages(PYTHON)) + "\n")
-        (packages / "sitecustomize.py").write_text(
+        (packages / "ours.pth").write_text(f"{site_packages(PYTHON)}\nimport runs_a_thread\n")
+        (packages / "runs_a_thread.py").write_text(
             "import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n"
         )
     elif what != "nothing":
