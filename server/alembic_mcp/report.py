@@ -297,5 +297,8 @@ class CheckReport(Report):
 
     database: Database | None = None
     differences: list[Difference] = Field(default_factory=list)
-    invisible: list[str] = Field(default_factory=list, description="Differences autogenerate can't see.")
+    invisible: list[str] = Field(
+        default_factory=list,
+        description="Differences that autogenerate can't see. Nothing looks for them yet: empty is no proof of none.",
+    )
     why_nothing: str | None = Field(default=None, description="Why autogenerate would see nothing, or too much.")

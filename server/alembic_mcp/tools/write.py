@@ -43,7 +43,7 @@ async def merge_heads(
     database: DatabaseName = "default",
     project: ProjectName = None,
 ) -> MergeReport:
-    """Join several heads by a merge revision, after checking that both orders give the same schema.
+    """Join several heads by a merge revision, and rehearse it on a scratch database.
 
     Use it when current or history shows more than one head. Writes one file; never changes a database.
     """
