@@ -145,6 +145,19 @@ def test_a_lock_counts_to_the_end_of_its_transaction():
     assert [one.rule for one in found.escalations] == ["blocks-writers"]
 
 
+def test_an_autocommit_block_ends_the_transaction_of_all_revisions():
+    taken = seen(locks=(Lock(LockMode.ACCESS_EXCLUSIVE, "large"),))
+    alone = (Statement("...", measured=Measured(complete=True), autocommit=True),)
+    read = Harmless(what="read", statements=seen(scanned=("large",)))
+    column = AddColumn(table="large", column=Column("n"), statements=taken)
+
+    held = verdict(column, read, one_transaction=True)
+    freed = verdict(column, Harmless(what="read", statements=alone), read, one_transaction=True)
+
+    assert [one.rule for one in held.escalations] == ["blocks-writers"]
+    assert freed.escalations == ()
+
+
 def test_escalations_of_one_kind_are_one_with_all_their_reasons():
     found = verdict(DropTable(table="small"), DropTable(table="large"), Truncate(table="unknown"))
 
@@ -176,6 +189,24 @@ def test_named_tables_need_a_person(op, rule):
     found = verdict(op, settings=PROTECTED)
 
     assert (rule, Level.PERSON) in {(one.rule, one.level) for one in found.escalations}
+
+
+@pytest.mark.parametrize(
+    ("op", "reached"),
+    [
+        pytest.param(Delete(table="small", where="id = 1"), True, id="rows that go along"),
+        pytest.param(Truncate(table="small", cascade=True), True, id="truncated with it"),
+        pytest.param(DropTable(table="small", cascade=True), True, id="loses its key"),
+        pytest.param(Truncate(table="small"), False, id="no cascade"),
+        pytest.param(Update(table="small", where="id = 1"), False, id="an update"),
+    ],
+)
+def test_what_a_cascade_reaches_is_touched(op, reached):
+    schema = {"table small": "", "table acgme_rows": "", "column acgme_rows.of": "bigint",
+              "constraint f on acgme_rows": "FOREIGN KEY (of) REFERENCES small(id) ON DELETE CASCADE"}  # fmt: skip
+    found = verdict(op, settings=PROTECTED, schema=schema)
+
+    assert ("protected-table" in {one.rule for one in found.escalations}) is reached
 
 
 def test_a_table_that_is_only_referred_to_or_read_is_not_touched():

@@ -179,7 +179,8 @@ def test_sql_is_read_as_what_it_does(text, operations):
         'SELECT "Wipe"(1)',
         "SELECT * FROM wipe()",
         "DELETE FROM a WHERE wipe(id)",
-        "DO $$ BEGIN EXECUTE 'DROP TABLE a'; END $$",
+        "DO $$ BEGIN EXECUTE 'DROP TABLE ' || name; END $$",
+        "DO $$ BEGIN EXECUTE 'DELETE FROM a WHERE b = $1' USING 1; END $$",
         "DO $$ BEGIN PERFORM wipe(); END $$",
         "DO $$ DECLARE n int := wipe(); BEGIN NULL; END $$",
         "DO $$ BEGIN n := wipe(); END $$",
@@ -274,6 +275,29 @@ def kinds(revision):
     return [type(op).__name__ for op in revision.upgrade]
 
 
+@pytest.mark.parametrize(
+    ("text", "tables"),
+    [
+        pytest.param("SET search_path TO app; DROP TABLE a; DROP TABLE public.b", ["app.a", "b"], id="one schema"),
+        pytest.param('SET LOCAL search_path = "app", public; DELETE FROM a; DELETE FROM c', ["app.a", "c"],
+                     id="looked up in both"),
+        pytest.param("SET search_path TO app, public; CREATE TABLE c (id int)", ["app.c"], id="made in the first"),
+        pytest.param("SET search_path TO public, app; DELETE FROM c", ["c"], id="the default one"),
+        pytest.param("SELECT set_config('search_path', 'app', true); TRUNCATE a", ["app.a"], id="by a function"),
+        pytest.param("SET search_path TO app; RESET search_path; DELETE FROM c", ["c"], id="put back"),
+    ],
+)  # fmt: skip
+def test_a_search_path_says_which_table_is_meant(text, tables):
+    reply = {
+        "path": [{"revision": "r1"}],
+        "revisions": {"r1": {"upgraded": True, "upgrade": {"operations": [], "statements": [statement(text)]}}},
+        "schema": {"table app.a": "", "table b": "", "table c": ""},
+    }
+
+    [revision] = read_path(reply, "postgresql", "public")
+    assert [table for op in revision.upgrade for table in op.tables] == tables
+
+
 def test_directives_and_loose_statements_come_in_the_order_they_were_sent():
     revision = revision_of(
         [
@@ -297,11 +321,17 @@ def test_what_a_directive_sends_besides_is_an_operation_too():
     assert kinds(revision_of([item], sent)) == ["AddColumn", "CreateIndex"]
 
 
+def test_a_text_that_a_block_executes_is_read():
+    (op,) = read("DO $$ BEGIN EXECUTE 'DROP TABLE a'; END $$", "postgresql", "public")
+
+    assert isinstance(op, DropTable)
+
+
 def test_a_table_that_a_block_drops_is_a_dropped_table():
     dropped = [{"kind": kind, "name": name} for kind, name in
                (("table", "a"), ("table column", "a.id"), ("table constraint", "a.a_pkey"), ("index", "a_pkey"))
     ]  # fmt: skip
-    block = "DO $$ BEGIN EXECUTE 'DROP TABLE a'; END $$"
+    block = "DO $$ BEGIN EXECUTE 'DROP TABLE ' || 'a'; END $$"
 
     sent = statement(block, locks=locks("a", mode="AccessExclusiveLock"), dropped=dropped)
     (op,) = revision_of(statements=[sent]).upgrade

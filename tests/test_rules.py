@@ -139,7 +139,7 @@ async def findings(case, make_database, tmp_path):
         url += "&options=-clock_timeout%3D5s"
     reply = await rehearse(case, url, {"dialect": "postgresql", "params": scratch.libpq}, tmp_path)
     revisions = read_path(reply, "postgresql", "public")
-    facts = await answer(target_of(real), questions(revisions), budget=10)
+    facts = await answer(target_of(real), questions(revisions, schema=reply["schema"]), budget=10)
     outside = [Outside(act["what"], act["revision"], act["line"] or 0) for act in reply["outside"]]
     heads = getattr(module, "HEADS", (case.stem,))
     revisions = [replace(revision, source=case.read_text(encoding="utf-8")) for revision in revisions]

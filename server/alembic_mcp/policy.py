@@ -6,13 +6,15 @@ answered by an agent: a verdict says whose yes is needed, and the caller sees to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
 
 from .locks import LockMode
+from .losses import destroys
 from .operations import (
+    AddConstraint,
     CreateIndex,
     Delete,
     Direction,
@@ -29,7 +31,11 @@ from .review.affected import affected
 from .review.context import Context, Path
 from .review.effects import altered_tables
 from .review.engine import contexts
+from .review.locking import locks_of
 from .review.questions import Facts
+from .review.rewriting import rewrites, scans_for_not_null
+from .review.schema import Schema
+from .review.spreading import reached
 from .settings import NamedDatabase, Settings
 from .target import Environment, Target
 
@@ -37,7 +43,6 @@ __all__ = ["Action", "Verdict", "decide", "environment"]
 
 Action = Literal["upgrade", "downgrade", "stamp"]
 
-_LOSES_DATA = ("drop-table", "drop-column", "truncate", "delete-rows")
 _UNCLEAR = ("irreversible-downgrade", "downgrade-does-not-restore", "downgrade-will-fail")
 _ESCALATE_AS_THEY_ARE = ("changes-primary-key", "unrecognised-statement", "acts-outside-database")
 _HOLDS_TABLES = ("schema", "owned", "database", "tablespace")
@@ -112,19 +117,26 @@ def decide(
     target_is_base: bool = False,
     past_merge: bool = False,
     rehearsed: bool = True,
+    one_transaction: bool = False,
+    schema: Mapping[str, str] | None = None,
     refusals: Iterable[str] = (),
 ) -> Verdict:
     """Decide about *action*, which would run *revisions* in this order.
 
     *target_is_base* and *past_merge* are about a downgrade; *rehearsed* is False where nothing was run on a scratch
-    database: then what is not known about a revision is asked about. *refusals* are reasons of the caller's own (a
-    read-only server, several heads with an ambiguous target). An upgrade or downgrade of no revision just runs.
+    database: then what is not known about a revision is asked about. With *one_transaction* they all run in one.
+    *schema* is what the database has before: by it, what a cascade reaches is known. *refusals* are reasons of the
+    caller's own (a read-only server, several heads with an ambiguous target). An upgrade or downgrade of no revision
+    just runs.
     """
     refused = [*refusals, *(f"{one.rule}: {one.problem}" for one in findings if one.severity is Severity.BLOCKER)]
     if not revisions and action != "stamp":
         return Verdict(Decision.REFUSE if refused else Decision.RUN, refusals=tuple(refused))
     running = Direction.DOWNGRADE if action == "downgrade" else Direction.UPGRADE
-    change = _Change(findings, revisions, facts, settings, running, dialect, rehearsed=rehearsed)
+    change = _Change(
+        findings, revisions, facts, settings, running, dialect, rehearsed=rehearsed, one_transaction=one_transaction,
+        schema=schema or {},
+    )  # fmt: skip
     found = list(change.escalations()) if action != "stamp" else []
     found += _history(findings, action, target_is_base=target_is_base, past_merge=past_merge)
     if environment.guarded:
@@ -169,6 +181,8 @@ class _Change:
     running: Direction
     dialect: str
     rehearsed: bool = True
+    one_transaction: bool = False
+    schema: Mapping[str, str] = field(default_factory=dict)
 
     def escalations(self) -> Iterator[Escalation]:
         yield from self._drops_data()
@@ -184,12 +198,12 @@ class _Change:
             yield op, context.revision, context.rows(op.tables[0]) if op.tables else None
 
     def _contexts(self) -> Iterator[tuple[Operation, Context]]:
-        path = Path(tuple(self.revisions), self.facts, self.dialect, self.running)
+        path = Path(tuple(self.revisions), self.facts, self.dialect, self.running, schema=Schema(self.schema))
         return ((op, context) for op, context in contexts(path) if context.running)
 
     def _drops_data(self) -> Iterator[Escalation]:
         for one in self.findings:
-            if one.rule not in _LOSES_DATA or one.direction is not self.running or one.severity is Severity.INFO:
+            if one.direction is not self.running or not destroys(one):
                 continue
             rows = one.evidence.get("rows", one.evidence.get("values"))
             large = isinstance(rows, int) and rows > self.settings.large_rows
@@ -222,8 +236,9 @@ class _Change:
             ("protected-table", self.settings.protected_tables),
             ("audit-trail", self.settings.audit_tables),
         ):
-            for op, revision, _ in self._operations():
-                for table in sorted(touched(op)):
+            for op, context in self._contexts():
+                revision = context.revision
+                for table in sorted(touched(op) | reached(op, context)):
                     pattern = next((one for one in patterns if _matches(table, one)), None)
                     if pattern is not None:
                         why = f"{revision.revision} touches {table}, which matches {pattern}."
@@ -233,26 +248,49 @@ class _Change:
         for one in self.findings:
             if one.rule in _UNCLEAR or (one.rule == "fails-on-scratch" and one.direction is Direction.DOWNGRADE):
                 yield Escalation(rule="unclear-rollback", why=f"{one.revision}: {one.problem}", level=Level.CLIENT)
+            elif (
+                one.rule == "fails-on-scratch"
+                and one.severity is not Severity.BLOCKER
+                and one.evidence.get("extension")
+            ):
+                yield Escalation(rule="unrecognised-statement", why=one.problem, level=Level.CLIENT)
             elif one.rule in _ESCALATE_AS_THEY_ARE and one.direction is self.running:
                 yield Escalation(rule=one.rule, why=one.problem, level=Level.CLIENT)
 
     def _blocks_writers(self) -> Iterator[Escalation]:
         """blocks-writers: a lock counts from the statement that takes it to the end of its transaction."""
         held: dict[tuple[str, int], set[tuple[LockMode, str]]] = {}
-        for op, revision, rows in self._operations():
+        for op, context in self._contexts():
+            revision, rows = context.revision, context.rows(op.tables[0]) if op.tables else None
             if isinstance(op, CreateIndex) and not op.concurrently and self.dialect == "postgresql":
                 yield from self._blocks(revision, LockMode.SHARE, op.table, rows)
+            elif self.dialect == "postgresql" and not any(one.measured for one in op.statements):
+                yield from self._by_the_book(op, context)
             for statement in op.statements:
                 measured = statement.measured
                 if measured is None:
                     continue
-                locks = held.setdefault((revision.revision, statement.transaction), set())
+                whole = self.one_transaction and not statement.autocommit
+                if statement.autocommit:
+                    held.pop(("", 0), None)  # an autocommit block ends the transaction that it is in
+                locks = held.setdefault(("", 0) if whole else (revision.revision, statement.transaction), set())
                 locks |= {(lock.mode, lock.table) for lock in measured.locks}
                 read = {*measured.scanned, *measured.rewritten}
-                for mode, table in sorted(locks):
+                for mode, table in sorted(locks) if read else ():
                     if mode in (LockMode.SHARE, LockMode.ACCESS_EXCLUSIVE) and table in read:
                         count = rows if op.tables[:1] == (table,) else self.facts.rows(table)
                         yield from self._blocks(revision, mode, table, count)
+
+    def _by_the_book(self, op: Operation, context: Context) -> Iterator[Escalation]:
+        """The same for what was not measured: what it locks, and what it reads or writes from end to end."""
+        read = {one.table for one in rewrites(op, context) if one.certain}
+        if scans_for_not_null(op, context) or (
+            isinstance(op, AddConstraint) and not op.not_valid and op.using_index is None
+        ):
+            read.update(op.tables)
+        for lock in locks_of(op) if read else ():
+            if lock.mode in (LockMode.SHARE, LockMode.ACCESS_EXCLUSIVE) and lock.table in read:
+                yield from self._blocks(context.revision, lock.mode, lock.table, context.rows(lock.table))
 
     def _blocks(self, revision: Revision, mode: LockMode, table: str, rows: int | None) -> Iterator[Escalation]:
         if rows is not None and rows > self.settings.large_rows:

@@ -26,4 +26,4 @@ def downgrade():
     pass
 
 
-# finds somewhere: fails-on-scratch, irreversible-downgrade
+# finds somewhere: irreversible-downgrade

@@ -24,6 +24,11 @@ def upgrade():
     part.commit()
     op.execute("SELECT 'COMMIT'")
     save(session)
+    try:
+        session.execute(sa.text("SELECT 2"))
+    except sa.exc.SQLAlchemyError:
+        session.rollback()
+        raise
 
 
 def downgrade():

@@ -19,4 +19,4 @@ def downgrade():
     op.drop_table("pets")  # finds: lossy-downgrade
 
 
-# finds somewhere: downgrade-does-not-restore, fails-on-scratch
+# finds somewhere: downgrade-does-not-restore

@@ -19,6 +19,7 @@ def upgrade():
 
     op.add_column("persons", sa.Column("upper", sa.Text))
     op.execute("UPDATE persons SET upper = upper(name) WHERE id < 10")  # finds: data-with-schema=warning, writes-data
+    op.execute("ALTER TABLE persons ADD a int; DELETE FROM persons WHERE id=7")  # finds: delete-rows, data-with-schema
     op.add_column("few", sa.Column("upper", sa.Text))
     op.execute("UPDATE few SET upper = upper(name) WHERE id < 10")  # finds: writes-data
 

@@ -22,7 +22,7 @@ def upgrade():
     op.execute("GRANT SELECT ON persons TO PUBLIC")  # finds: disables-protection=warning
     op.execute("SET session_replication_role = replica")  # finds: disables-protection=danger
     op.execute("SET session_replication_role = DEFAULT")
-    op.execute("DROP POLICY own ON persons")  # finds: disables-protection, drop-object
+    op.execute("DROP POLICY own ON persons")  # finds: disables-protection
 
     op.execute("GRANT SELECT ON persons TO CURRENT_USER")
     op.execute("REVOKE ALL ON persons FROM PUBLIC")

@@ -33,4 +33,4 @@ def downgrade():
     op.drop_constraint("fk_again", "persons", type_="foreignkey")
 
 
-# finds somewhere: downgrade-does-not-restore, fails-on-scratch
+# finds somewhere: downgrade-does-not-restore

@@ -38,4 +38,4 @@ def downgrade():
     op.execute("DROP FUNCTION touch()")  # finds: drop-object
 
 
-# finds somewhere: downgrade-does-not-restore, fails-on-scratch
+# finds somewhere: downgrade-does-not-restore

@@ -15,7 +15,7 @@ INSERT INTO logs VALUES ('2024-02-02');
 
 
 def upgrade():
-    op.drop_table("events_2024")  # finds: drop-table, drops-partition-child=danger
+    op.drop_table("events_2024")  # finds: drops-partition-child=danger
     op.execute("ALTER TABLE events DETACH PARTITION events_2025")  # finds: heavy-maintenance
     op.execute("DROP TABLE events_2025")  # finds: drop-table
     op.execute("DROP TABLE events_2026")  # finds: drop-table=info

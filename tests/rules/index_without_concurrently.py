@@ -33,6 +33,6 @@ def downgrade():
         op.drop_index("ix_persons_email", "persons", postgresql_concurrently=True)
     op.create_index("ix_persons_old", "persons", ["name"])  # finds: index-without-concurrently
     op.execute("DROP INDEX ix_do")  # finds: index-without-concurrently
-    op.drop_column("persons", "city")  # finds: lossy-downgrade
+    op.drop_column("persons", "city")
     op.execute("DROP INDEX persons_lower_idx")  # finds: index-without-concurrently
     op.drop_index("ix_persons_name", "persons")  # finds: index-without-concurrently

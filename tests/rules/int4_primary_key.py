@@ -8,8 +8,8 @@ SETUP = "CREATE TABLE persons (id bigint PRIMARY KEY)"
 
 def upgrade():
     op.create_table("pets", sa.Column("id", sa.Integer, primary_key=True))  # finds: int4-primary-key=info
-    op.execute("CREATE TABLE logs (id serial PRIMARY KEY)")  # finds: int4-primary-key
-    op.create_table("notes", sa.Column("id", sa.SmallInteger, sa.Identity(), primary_key=True))  # finds: int4-primary-key
+    op.execute("CREATE TABLE logs (id serial PRIMARY KEY)")
+    op.create_table("notes", sa.Column("id", sa.SmallInteger, sa.Identity(), primary_key=True))
 
     op.create_table("codes", sa.Column("code", sa.Integer, primary_key=True, autoincrement=False))
     op.create_table("orders", sa.Column("id", sa.BigInteger, primary_key=True), sa.Column("number", sa.Integer))

@@ -9,7 +9,7 @@ SETUP = "CREATE TABLE persons (id bigint PRIMARY KEY)"
 
 def upgrade():
     op.add_column("persons", sa.Column("data", sa.JSON))  # finds: json-instead-of-jsonb=info
-    op.execute("CREATE TABLE logs (id bigint PRIMARY KEY, data json)")  # finds: json-instead-of-jsonb
+    op.execute("CREATE TABLE logs (id bigint PRIMARY KEY, data json)")
 
     op.add_column("persons", sa.Column("more", postgresql.JSONB))
     op.execute("ALTER TABLE persons ADD most jsonb")

@@ -23,8 +23,8 @@ def downgrade():
     op.execute("UPDATE persons SET email = emails.email FROM emails WHERE emails.id = persons.id")
     op.drop_table("emails")  # finds: lossy-downgrade=info
     op.alter_column("persons", "new", new_column_name="old")
-    op.drop_column("persons", "name")  # finds: lossy-downgrade
-    op.drop_table("pets")  # finds: lossy-downgrade
+    op.drop_column("persons", "name")
+    op.drop_table("pets")
     op.drop_table("orders")  # finds: lossy-downgrade=danger
 
 

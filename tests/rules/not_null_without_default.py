@@ -25,6 +25,6 @@ def upgrade():
 
 def downgrade():
     op.drop_table("pets")  # finds: lossy-downgrade
-    op.drop_column("nobody", "age")  # finds: lossy-downgrade
+    op.drop_column("nobody", "age")
     for name in ("nickname", "next", "number", "born", "b", "a", "age"):
-        op.drop_column("persons", name)  # finds: lossy-downgrade
+        op.drop_column("persons", name)

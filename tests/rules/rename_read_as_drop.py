@@ -31,7 +31,7 @@ def upgrade():
     op.create_table("user_accounts", sa.Column("id", sa.Integer, primary_key=True), sa.Column("email", sa.Text),  # finds: int4-primary-key
                     sa.Column("phone", sa.Text))  # fmt: skip
     op.drop_table("user_account")  # finds: drop-table, rename-read-as-drop=danger
-    op.create_table("purchases", sa.Column("id", sa.Integer, primary_key=True), sa.Column("number", sa.Text))  # finds: int4-primary-key
+    op.create_table("purchases", sa.Column("id", sa.Integer, primary_key=True), sa.Column("number", sa.Text))
     op.execute("INSERT INTO purchases SELECT id, number FROM orders")
     op.drop_table("orders")  # finds: drop-table
 

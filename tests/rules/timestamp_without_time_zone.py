@@ -8,7 +8,7 @@ SETUP = "CREATE TABLE persons (id bigint PRIMARY KEY)"
 
 def upgrade():
     op.add_column("persons", sa.Column("at", sa.DateTime))  # finds: timestamp-without-time-zone=info
-    op.execute("CREATE TABLE logs (id bigint PRIMARY KEY, at timestamp(3))")  # finds: timestamp-without-time-zone
+    op.execute("CREATE TABLE logs (id bigint PRIMARY KEY, at timestamp(3))")
 
     op.add_column("persons", sa.Column("until", sa.DateTime(timezone=True)))
     op.execute("ALTER TABLE persons ADD born date, ADD seen timestamptz")

@@ -36,4 +36,4 @@ def downgrade():
     pass
 
 
-# finds somewhere: fails-on-scratch, irreversible-downgrade
+# finds somewhere: irreversible-downgrade

@@ -18,6 +18,8 @@ def upgrade():
     op.execute("UPDATE persons SET name = upper(name)")  # finds: update-all-rows=warning
     op.execute(persons.update().values(name="x"))  # finds: update-all-rows
     op.execute("UPDATE events SET name = 'y' WHERE id > 0")  # finds: update-all-rows=warning
+    op.execute("UPDATE events SET name = 'y' WHERE id IN (SELECT id FROM events WHERE name = 'x' LIMIT 500)")  # finds: writes-data=info
+    op.execute("UPDATE events SET name = 'y' WHERE id = 7")  # finds: writes-data=info
     op.add_column("persons", sa.Column("full_name", sa.Text))
     op.execute(persons.update().values(full_name=persons.c.name))  # finds: update-all-rows=info
     op.execute("UPDATE events SET name = 'z'")  # finds: update-all-rows=danger, lock-held-long
@@ -30,4 +32,4 @@ def upgrade():
 def downgrade():
     op.drop_table("pets")  # finds: lossy-downgrade
     op.execute("UPDATE persons SET name = full_name")  # finds: update-all-rows
-    op.drop_column("persons", "full_name")  # finds: lossy-downgrade
+    op.drop_column("persons", "full_name")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from ..operations import Delete, Update
@@ -10,6 +11,19 @@ from .counts import Count, rows_of
 from .questions import Matching, Question
 
 __all__ = ["affected", "asks_affected"]
+
+_LIMITED = re.compile(
+    r"^(?:[\w.\"`]+|\([\w.\"`, ]+\)) (?:IN|= ?ANY) ?\((?:ARRAY ?\( ?)?SELECT .*"
+    r"\bLIMIT (\S+?|CAST\(\S+ AS \w+\))(?: FOR [A-Z ]+)?\s*\)+$",
+    re.IGNORECASE,
+)
+"""One batch: WHERE id IN (SELECT id ... LIMIT 500)."""
+_EQUALS = re.compile(
+    r"^([\w.\"`]+) = (?:CAST\()?(?:\d+|'[^']*'|%\(\w+\)s|%s|\?|\$\d+|:\w+)(?: AS [\w ]+\)|::\w+)?(?: AND .*)?$",
+    re.IGNORECASE,
+)
+_OPEN = re.compile(r"%\(|%s|\?|\$\d|(?<![:\w]):[a-z_]", re.IGNORECASE)
+"""A value that is put in when it runs."""
 
 
 def asks_affected(op: Update | Delete, context: Context) -> Iterable[Question]:
@@ -25,12 +39,37 @@ def affected(op: Update | Delete, context: Context) -> Count:
         return rows
     question = _question(op, context)
     answer = context.facts.answer(question) if question is not None else None
+    if _LIMITED.match(" ".join(op.where.split())):
+        return Count(None, limited=True)  # one batch of many, as a rule
+    if _names_one(op, context) and (answer is None or answer.rows is None or answer.rows > 1):
+        # What was only read may stand in a loop, with another value each time.
+        ran = any(one.rows is not None or one.milliseconds for one in op.statements)
+        return Count(1) if ran or not _OPEN.search(op.where) else Count(None, limited=True)
     if answer is None:
         return Count(None)
     return Count(answer.rows, answer.estimated or answer.at_least, answer.query, problem=answer.problem)
 
 
-def _question(op: Update | Delete, context: Context) -> Matching | None:
+def _names_one(op: Update | Delete, context: Context) -> bool:
+    """True if the condition gives the value of a unique column."""
+    found = _EQUALS.match(" ".join((op.where or "").split()))
+    if found is None or re.search(r"\bOR\b", op.where or "", re.IGNORECASE):
+        return False
+    column = found[1].replace('"', "").rpartition(".")[2]
+    keys = context.keys(op.table)
+    if not keys:
+        return column.lower() == "id"
+    return any(key.columns == (column,) for key in keys if key.unique)
+
+
+def _question(op: Update | Delete, context: Context) -> Question | None:
+    asked, key = context.path.asked, (id(op), context.running)
+    if key not in asked:
+        asked[key] = _put(op, context)
+    return asked[key]
+
+
+def _put(op: Update | Delete, context: Context) -> Matching | None:
     from .expressions import is_plain, translated  # noqa: PLC0415 - sqlglot takes long to import
 
     original = context.names.table(op.table)

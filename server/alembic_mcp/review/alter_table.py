@@ -28,7 +28,7 @@ _LONGEST_ACTION = 4
 _OTHER = frozenset(
     {
         "ATTACH", "CLUSTER", "DETACH", "DISABLE", "ENABLE", "FORCE", "INHERIT", "LOGGED", "NO", "NOT", "OF", "OWNER",
-        "REPLICA", "RESET", "SET", "ENGINE", "CONVERT", "AUTO_INCREMENT", "COMMENT", "ALGORITHM", "ORDER",
+        "REPLICA", "RESET", "SET", "ENGINE", "CONVERT", "AUTO_INCREMENT", "COMMENT", "ALGORITHM", "LOCK", "ORDER",
     }
 )  # fmt: skip
 

@@ -25,6 +25,8 @@ _WIDER = {
 _TEXTS = frozenset({"varchar", "text", "citext", "char"})
 _INTEGERS = ("smallint", "integer", "bigint")
 _FLOATS = ("real", "double precision")
+_REAL = 24
+"""Binary digits up to which FLOAT(n) is a real."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ def parse(text: str | None) -> ColumnType | None:
     name = f"{found['name']} {found['tail'] or ''}".strip().removeprefix("pg_catalog.").removeprefix("public.")
     numbers = tuple(int(part) for part in (found["arguments"] or "").split(",") if part.strip().lstrip("-").isdigit())
     array = "[]" * (found["array"] or "").count("[")
+    if name == "float" and numbers:
+        return ColumnType("real" if numbers[0] <= _REAL else "double precision", (), array)
     return ColumnType(_SYNONYMS.get(name, name), numbers, array)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, TypeVar
 
 from ..operations import (
     AddColumn,
@@ -17,10 +18,13 @@ from ..operations import (
     Revision,
 )
 from .names import Names
-from .questions import Answer, Facts, NonNullCount, RowCount
+from .questions import Answer, Facts, NonNullCount, Question, RowCount
 from .schema import Key, Schema
+from .window import Window
 
 __all__ = ["Context", "Outside", "Path", "ScriptProblem"]
+
+_Op = TypeVar("_Op", bound=Operation)
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,9 @@ class Path:
         own_modules: top-level modules of the project itself.
         large_rows: from this many rows on, a change is large.
         lock_timeout: the project's own connections limit how long a statement waits for a lock.
+        one_transaction: all revisions run in one transaction, so that locks add up from one to the next.
+        memo: what one revision leaves for the judgement of the next: the locks that are held, what was said already.
+        asked: what `affected` asks about an operation, so that it is put together once.
     """
 
     revisions: Sequence[Revision]
@@ -77,6 +84,17 @@ class Path:
     own_modules: frozenset[str] = frozenset()
     large_rows: int = 100_000
     lock_timeout: bool = False
+    one_transaction: bool = False
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    _windows: dict[tuple[int, Direction], Window] = field(default_factory=dict, compare=False, repr=False)
+    asked: dict[tuple[int, bool], Question | None] = field(default_factory=dict, compare=False, repr=False)
+
+    def window(self, revision: Revision, direction: Direction) -> Window:
+        """All operations of one direction of a revision of the path."""
+        found = self._windows.get((id(revision), direction))
+        if found is None:
+            found = self._windows[id(revision), direction] = Window(revision.operations(direction))
+        return found
 
 
 @dataclass(frozen=True)
@@ -95,8 +113,8 @@ class Context:
     revision: Revision
     direction: Direction
     names: Names
-    prior: Sequence[Operation] = ()
-    later: Sequence[Operation] = ()
+    prior: Window = field(default_factory=Window)
+    later: Window = field(default_factory=Window)
 
     @property
     def facts(self) -> Facts:
@@ -119,10 +137,24 @@ class Context:
         return self.revision.rehearsed
 
     @property
-    def other(self) -> Sequence[Operation]:
+    def other(self) -> Window:
         """The operations of the other direction of the same revision."""
         upgrade = self.direction is Direction.UPGRADE
-        return self.revision.operations(Direction.DOWNGRADE if upgrade else Direction.UPGRADE)
+        return self.path.window(self.revision, Direction.DOWNGRADE if upgrade else Direction.UPGRADE)
+
+    def around(self, *types: type[_Op], table: str | None = None, name: str | None = None) -> list[_Op]:
+        """The operations of these types in the same direction, this one left out; see `Window.of`."""
+        return [*self.prior.of(*types, table=table, name=name), *self.later.of(*types, table=table, name=name)]
+
+    def other_steps(self) -> Iterator[tuple[Operation, Names]]:
+        """The same, each with the names right before it; good until the next one is asked for."""
+        names = Names.before(self.revision)
+        if self.direction is Direction.UPGRADE:
+            for op in self.revision.upgrade:
+                names.walk(op)
+        for op in self.other:
+            yield op, names
+            names.walk(op)
 
     @property
     def rest(self) -> Sequence[Operation]:
@@ -144,7 +176,7 @@ class Context:
         original = self.names.table(table)
         if original is None:
             return table in self.names.filled
-        return self.facts.is_missing(original) or not self.facts.is_empty(original) or table in self._filled()
+        return self.facts.is_missing(original) or not self.facts.is_empty(original) or self._is_filled(table)
 
     def in_use(self, table: str) -> bool:
         """True if others may be using *table*: it was not made on the way, and is not known to have no rows.
@@ -158,7 +190,7 @@ class Context:
         original = self.names.table(table)
         if original is None:
             return None if table in self.names.filled else 0
-        if self.facts.is_missing(original) or (self.facts.is_empty(original) and table in self._filled()):
+        if self.facts.is_missing(original) or (self.facts.is_empty(original) and self._is_filled(table)):
             return None
         return self.facts.rows(original)
 
@@ -177,26 +209,19 @@ class Context:
         original, old = self.names.table(table), self.names.column(table, column)
         if original is not None and old is not None:
             return self.path.schema.type(original, old)
-        return next(
-            (
-                op.column.type or None
-                for op in reversed(self.prior)
-                if isinstance(op, AddColumn) and (op.table, op.column.name) == (table, column)
-            ),
-            None,
-        )
+        added = self.prior.of(AddColumn, table=table, name=column)
+        return (added[-1].column.type or None) if added else None
 
     def keys(self, table: str) -> tuple[Key, ...]:
         """Constraints and indexes that *table* has in the real database, less what went since."""
         original = self.names.table(table)
         if original is None:
             return ()
-        gone = {op.name for op in self.prior if isinstance(op, (DropConstraint, DropIndex))}
-        columns = {op.column for op in self.prior if isinstance(op, DropColumn) and op.table == table}
         return tuple(
             key
             for key in self.path.schema.keys(original)
-            if not (key.name and key.name in gone) and not columns.intersection(key.columns)
+            if not (key.name and self.prior.has(DropConstraint, DropIndex, name=key.name))
+            and not any(self.prior.has(DropColumn, table=table, name=column) for column in key.columns)
         )
 
     def steps(self) -> Iterator[tuple[Operation, Context]]:
@@ -204,12 +229,11 @@ class Context:
 
         A context is good until the next one is asked for: its names walk on.
         """
-        names, prior = self.names.copy(), list(self.prior)
+        names = self.names.copy()
         for index, op in enumerate(self.later):
-            yield op, replace(self, names=names, prior=tuple(prior), later=self.later[index + 1 :])
+            yield op, replace(self, names=names, prior=self.later.before(index), later=self.later.after(index))
             names.walk(op)
-            prior.append(op)
 
-    def _filled(self) -> set[str]:
-        """Tables that are there and got rows on the way."""
-        return {op.table for op in self.prior if isinstance(op, Insert)}
+    def _is_filled(self, table: str) -> bool:
+        """True if the table is there and got rows on the way."""
+        return self.prior.has(Insert, table=table)

@@ -23,6 +23,7 @@ class Count:
         estimated: from statistics.
         query: the SQL that shows it.
         noun: what is counted: ``row`` or ``value``.
+        limited: it is one row or one batch at a time, however many there are.
     """
 
     number: int | None
@@ -30,6 +31,7 @@ class Count:
     query: str = ""
     noun: str = "row"
     problem: str | None = None
+    limited: bool = False
 
     @property
     def none(self) -> bool:

@@ -142,22 +142,28 @@ class Effects:
         rows |= {op.name for op in known if isinstance(op, AlterObject) and op.action.startswith(_LOCKS_AS_TOLD)}
         gone = {op.table for op in known if isinstance(op, DropTable)}
         touched = {table for op in known for table in (*op.tables, getattr(op, "references", None)) if table}
-        new = self.names.created | {op.table for op in known if isinstance(op, CreateTable)}
-        new |= {name for one in measured for kind, name in one.created}
+        made = {op.table for op in known if isinstance(op, CreateTable)}
+        made |= {name for one in measured for kind, name in one.created}
         left = set()
+        # A foreign key that goes takes its triggers off the table that it refers to, which is locked for that.
+        frees = any(item.kind in ("table constraint", *_TABLES) for one in measured for item in one.dropped)
         for lock in (lock for one in measured for lock in one.locks):
-            if lock.table in new | gone or _temporary(lock.table):
+            if lock.table in made or lock.table in gone or self._is_new(lock.table) or _temporary(lock.table):
                 continue
             if lock.mode is LockMode.ROW_EXCLUSIVE:
                 # Partitions are locked along with their parent, and are mostly named after it.
                 if not any(lock.table == table or lock.table.startswith(f"{table}_") for table in rows):
                     left.add(lock.table)
-            elif strict and lock.mode >= LockMode.SHARE and lock.table not in touched:
+            elif strict and lock.mode >= LockMode.SHARE and lock.table not in touched and not frees:
                 left.add(lock.table)
         if strict and not _harmless(known):
             for statement in statements:
-                left |= self.held.get(statement.transaction, set()) - new - gone - rows
+                held = self.held.get(statement.transaction, set()) - made - gone - rows
+                left |= {table for table in held if not self._is_new(table)}
         return left
+
+    def _is_new(self, table: str) -> bool:
+        return self.names.table(table) is None
 
 
 def altered_tables(measured: Measured) -> set[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from ..operations import Direction, Harmless, Operation, Revision
-from ..report import Finding
+from ..report import Finding, Severity
 from .context import Context, Outside, Path, ScriptProblem
+from .folding import Judged, folded
 from .names import Names
 from .questions import Facts, Question, RowCount
 from .rule import Evidence, Found, Rule, each
@@ -32,6 +33,7 @@ def review(
     own_modules: Iterable[str] = (),
     large_rows: int = 100_000,
     lock_timeout: bool = False,
+    one_transaction: bool = False,
     rules: Sequence[Rule] = RULES,
 ) -> list[Finding]:
     """Judge *revisions* (in the order in which they would run) against *facts*, worst finding first in each line.
@@ -44,14 +46,11 @@ def review(
         tuple(revisions), facts, dialect, running, tuple(heads), tuple(labelled_heads), tuple(outside),
         schema=Schema(schema or {}), problems=tuple(problems), applied_hashes=applied_hashes or {},
         file_hashes=file_hashes or {}, own_modules=frozenset(own_modules), large_rows=large_rows,
-        lock_timeout=lock_timeout,
+        lock_timeout=lock_timeout, one_transaction=one_transaction,
     )  # fmt: skip
-    found: dict[tuple[object, ...], Finding] = {}
-    for one in _findings(path, rules):
-        found.setdefault((one.rule, one.revision, one.direction, one.line, one.table, one.problem), one)
     order = {revision.revision: index for index, revision in enumerate(revisions)}
     return sorted(
-        found.values(),
+        folded(_findings(path, rules)),
         key=lambda one: (
             order.get(one.revision, len(order)),
             one.direction is not running,
@@ -67,6 +66,7 @@ def questions(
     running: Direction | None = None,
     *,
     dialect: str = "postgresql",
+    schema: Mapping[str, str] | None = None,
     rules: Sequence[Rule] = RULES,
 ) -> set[Question]:
     """What the live data must be asked to judge *revisions*, under the names that tables have there.
@@ -74,7 +74,7 @@ def questions(
     That is the rows of every table of the real database that an operation touches, and whatever the rules ask for.
     Without *running*, or with an upgrade, the tables of the downgrade are asked for too.
     """
-    path = Path(tuple(revisions), running=running or Direction.UPGRADE, dialect=dialect)
+    path = Path(tuple(revisions), running=running or Direction.UPGRADE, dialect=dialect, schema=Schema(schema or {}))
     asked: set[Question] = set()
     for op, context in contexts(path):
         if not isinstance(op, Harmless):
@@ -98,11 +98,13 @@ def contexts(path: Path) -> Iterator[tuple[Operation, Context]]:
     A context is good until the next one is asked for: its names walk on.
     """
     for revision, direction, names in _steps(path):
-        operations = revision.operations(direction)
+        operations = path.window(revision, direction)
         for index, op in enumerate(operations):
             yield (
                 op,
-                Context(path, revision, direction, names, prior=operations[:index], later=operations[index + 1 :]),
+                Context(
+                    path, revision, direction, names, prior=operations.before(index), later=operations.after(index)
+                ),
             )
             names.walk(op)
 
@@ -121,7 +123,7 @@ def _steps(path: Path) -> Iterator[tuple[Revision, Direction, Names]]:
             yield revision, Direction.DOWNGRADE, names.copy()
 
 
-def _findings(path: Path, rules: Sequence[Rule]) -> Iterator[Finding]:
+def _findings(path: Path, rules: Sequence[Rule]) -> Iterator[Judged]:
     for op, context in contexts(path):
         for rule in rules:
             if rule.check is not None and context.direction in rule.directions:
@@ -138,13 +140,16 @@ def _findings(path: Path, rules: Sequence[Rule]) -> Iterator[Finding]:
 def _whole(path: Path) -> Iterator[Context]:
     """What is judged of each revision, before its first operation."""
     for revision, direction, names in _steps(path):
-        yield Context(path, revision, direction, names, later=revision.operations(direction))
+        yield Context(path, revision, direction, names, later=path.window(revision, direction))
 
 
-def _finding(rule: Rule, found: Found, context: Context, op: Operation | None) -> Finding:
-    return Finding(
+def _finding(rule: Rule, found: Found, context: Context, op: Operation | None) -> Judged:
+    severity = found.severity or rule.severity
+    if rule.lock_mode is not None and not context.running and severity is Severity.DANGER:
+        severity = Severity.WARNING  # a lock on some later day, which can still be planned for
+    finding = Finding(
         rule=rule.name,
-        severity=found.severity or rule.severity,
+        severity=severity,
         revision=context.revision.revision,
         direction=context.direction,
         path=context.revision.path,
@@ -154,6 +159,7 @@ def _finding(rule: Rule, found: Found, context: Context, op: Operation | None) -
         remedy=found.remedy or rule.remedy,
         evidence={**_evidence(rule, op, context), **found.evidence},
     )
+    return Judged(finding, rule, found.subject)
 
 
 def _evidence(rule: Rule, op: Operation | None, context: Context) -> Evidence:
@@ -166,9 +172,9 @@ def _evidence(rule: Rule, op: Operation | None, context: Context) -> Evidence:
     return evidence
 
 
-def _of_path(rule: Rule, found: Found, path: Path) -> Finding:
+def _of_path(rule: Rule, found: Found, path: Path) -> Judged:
     revision = next((one for one in path.revisions if one.revision == found.revision), None)
-    return Finding(
+    finding = Finding(
         rule=rule.name,
         severity=found.severity or rule.severity,
         revision=found.revision or "",
@@ -180,3 +186,4 @@ def _of_path(rule: Rule, found: Found, path: Path) -> Finding:
         remedy=found.remedy or rule.remedy,
         evidence={"measured": bool(path.outside), **found.evidence},
     )
+    return Judged(finding, rule)

@@ -45,14 +45,15 @@ def values_before(name: str, context: Context) -> tuple[str, ...] | None:
 
 def made_on_the_way(name: str, context: Context) -> bool:
     """True if the same path has made the type: nobody else uses it yet."""
-    earlier: list[Operation] = []
+    windows = []
     for revision in context.path.revisions:
         if revision is context.revision:
             break
-        earlier += revision.operations(context.direction)
+        windows.append(context.path.window(revision, context.direction))
     return any(
-        isinstance(op, CreateObject) and op.kind == "type" and bare(op.name) == bare(name)
-        for op in (*earlier, *context.prior)
+        op.kind == "type" and bare(op.name) == bare(name)
+        for window in (*windows, context.prior)
+        for op in window.of(CreateObject)
     )
 
 

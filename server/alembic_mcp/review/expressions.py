@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import lru_cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,7 @@ _ACTS = ("pg_", "set_", "get_lock", "release_", "is_used_lock", "txid_", "inet_"
 """Beginnings of functions that wait, lock, set something, or cost much, although they change no row."""
 
 
+@lru_cache(10_000)
 def is_plain(expression: str, dialect: str, *, queries: bool = False) -> bool:
     """True if evaluating *expression* only reads: values of a row, operators, and functions known to do no more.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..operations import (
@@ -24,6 +24,7 @@ from ..operations import (
 )
 from .context import Context
 from .expressions import mentions
+from .window import Reads, Renames, Window
 
 __all__ = [
     "Change",
@@ -36,6 +37,11 @@ __all__ = [
     "ran",
     "steps_before",
 ]
+
+
+_CHANGES_ROWS = (Update, Delete, Truncate, Insert, Unrecognised, Reads)
+_ANYWHERE = (Truncate, Unrecognised, Reads)
+"""What may concern a table that it is not about."""
 
 
 @dataclass(frozen=True)
@@ -72,26 +78,52 @@ class Change:
     text: str
 
 
-def operations_before(context: Context) -> Iterator[Operation]:
-    """All operations of the path before this one, the latest first."""
-    return (op for op, _ in _before(context))
+def operations_before(context: Context, types: tuple[type[Operation], ...] = ()) -> Iterator[Operation]:
+    """All operations of the path before this one, or those of *types*, the latest first."""
+    return (op for op, _ in _before(context, types))
 
 
-def _before(context: Context) -> Iterator[tuple[Operation, str]]:
-    """The same with the revision of each, empty for the one that the context stands in."""
-    yield from ((op, "") for op in reversed(context.prior))
+def _before(
+    context: Context, types: tuple[type[Operation], ...] = (), tables: Collection[str] = ()
+) -> Iterator[tuple[Operation, str]]:
+    """The same with the revision of each, empty for the one that the context stands in.
+
+    With *tables*, what is not about one of them may be left out; where tables are renamed on the way, it is not.
+    """
+    windows = list(_windows(context))
+    if tables and not any(window.has(RenameTable) for window, _ in windows):
+        on_table = tuple(kind for kind in types if kind not in _ANYWHERE)
+        anywhere = tuple(kind for kind in types if kind in _ANYWHERE)
+        for window, revision in windows:
+            yield from ((op, revision) for op in reversed(window.about(tables, *on_table, anywhere=anywhere)))
+        return
+    for window, revision in windows:
+        yield from ((op, revision) for op in reversed(window.of(*types) if types else window))
+
+
+def _windows(context: Context) -> Iterator[tuple[Window, str]]:
+    yield context.prior, ""
     path = context.path
     if context.direction is not path.running:
-        yield from ((op, "") for op in reversed(context.revision.operations(path.running)))
+        yield path.window(context.revision, path.running), ""
     index = next((i for i, one in enumerate(path.revisions) if one is context.revision), 0)
     for revision in reversed(path.revisions[:index]):
-        yield from ((op, revision.revision) for op in reversed(revision.operations(path.running)))
+        yield path.window(revision, path.running), revision.revision
 
 
-def steps_before(table: str, columns: Sequence[str], context: Context) -> Iterator[Step]:
-    """The same, with the names of *table* and *columns* followed back; ends where the table was made."""
+def steps_before(
+    table: str,
+    columns: Sequence[str],
+    context: Context,
+    types: tuple[type[Operation], ...],
+    others: Collection[str] = (),
+) -> Iterator[Step]:
+    """Those of *types*, with the names of *table* and *columns* followed back; ends where the table was made.
+
+    Of operations that name what they change, only those on *table* or on one of *others* are sure to be among them.
+    """
     named = tuple(columns)
-    for op, revision in _before(context):
+    for op, revision in _before(context, (CreateTable, RenameTable, Renames, *types), {table, *others}):
         if isinstance(op, RenameTable) and op.to == table:
             table = op.table
         elif isinstance(op, AlterColumn) and op.table == table and op.rename_to in named:
@@ -103,7 +135,7 @@ def steps_before(table: str, columns: Sequence[str], context: Context) -> Iterat
 
 def added(table: str, column: str, context: Context) -> tuple[AddColumn, str] | None:
     """What adds *column* on the way, and where; None if it was there before, or nothing is known."""
-    for step in steps_before(table, (column,), context):
+    for step in steps_before(table, (column,), context, (AddColumn,)):
         match step.op:
             case AddColumn() as op if op.table == step.table and op.column.name == step.columns[0]:
                 return op, step.where
@@ -117,7 +149,8 @@ def change_before(table: str, columns: Sequence[str], context: Context, other: s
     columns refer to: rows that appear there change the answer too.
     """
     found: Change | None = None
-    for step in steps_before(table, columns, context):
+    others = {*_spreading(table, context), *([other] if other is not None else [])}
+    for step in steps_before(table, columns, context, _CHANGES_ROWS, others):
         change = _change(step, context, other)
         if change is not None and (found is None or change.mends):
             found = change
@@ -128,7 +161,7 @@ def change_before(table: str, columns: Sequence[str], context: Context, other: s
 
 def is_untouched(table: str, context: Context) -> bool:
     """True if nothing on the way writes to *table*, as far as is known: its rows are those that were counted."""
-    for step in steps_before(table, (), context):
+    for step in steps_before(table, (), context, (Unrecognised, Insert, Update, Reads)):
         op = step.op
         if isinstance(op, Unrecognised) and (not op.writes or step.table in op.writes):
             return False
@@ -176,8 +209,12 @@ def _is_aimed(condition: str | None, step: Step, context: Context) -> bool:
 
 def _spreads(op: Operation, table: str, context: Context) -> bool:
     """True if a change of another table reaches *table* by the foreign keys that the database has."""
+    return bool(_spreading(table, context).intersection(op.tables))
+
+
+def _spreading(table: str, context: Context) -> set[str]:
     original = context.names.table(table) or table
-    return any(key.references in op.tables and key.on_delete for key in context.path.schema.keys(original))
+    return {key.references for key in context.path.schema.keys(original) if key.references and key.on_delete}
 
 
 def _names_them(op: Unrecognised, step: Step) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from ..locks import STATEMENT_LOCKS, LockMode
 from ..operations import (
@@ -30,8 +31,10 @@ from ..operations import (
     ValidateConstraint,
 )
 from .context import Context
+from .names import Names
+from .window import Window
 
-__all__ = ["Step", "locks_of", "same_transaction", "shares_statement", "steps"]
+__all__ = ["Held", "Step", "locks_of", "same_transaction", "shares_statement", "steps"]
 
 _BY_TYPE: dict[type[Operation], str] = {
     AddColumn: "add column",
@@ -46,6 +49,8 @@ _BY_TYPE: dict[type[Operation], str] = {
     Update: "update",
     ValidateConstraint: "validate constraint",
 }
+_ALONE = (CreateIndex, Delete, Insert, Truncate, Update)
+"""What is never a part of ALTER TABLE."""
 _MODE = re.compile(r"\bIN\s+([A-Z ]+?)\s+MODE\b", re.IGNORECASE)
 
 
@@ -55,7 +60,10 @@ def locks_of(op: Operation) -> tuple[Lock, ...]:
     What ran outside a transaction has given its locks back before they could be seen.
     """
     if op.statements and all(one.measured is not None and not one.autocommit for one in op.statements):
-        return tuple(lock for one in op.statements if one.measured is not None for lock in one.measured.locks)
+        locks = [lock for one in op.statements if one.measured is not None for lock in one.measured.locks]
+        if isinstance(op, RenameTable):  # measured afterwards, when the table has its new name
+            locks = [replace(lock, table=op.table) if lock.table == op.to else lock for lock in locks]
+        return tuple(locks)
     return tuple(_by_the_book(op))
 
 
@@ -112,19 +120,40 @@ def shares_statement(one: Operation, other: Operation) -> bool:
     return any(id(statement) in sent for statement in other.statements)
 
 
+def _follows(op: Operation, last: Operation) -> bool:
+    """True if *op* was a statement of its own in the text in which it was sent together with *last*."""
+    return op.from_sql and not op.from_effect and isinstance(op, _ALONE) and not isinstance(last, _ALONE)
+
+
 def same_transaction(op: Operation, context: Context, earlier: Operation) -> bool:
     """True if *op*, which is where *context* stands, runs in the transaction in which *earlier* ran."""
-    between, seen = [], False
-    for one in context.prior:
-        if seen:
-            between.append(one)
-        seen = seen or one is earlier
+    between: list[Operation] = []
+    for one in reversed(context.prior):
+        if one is earlier:
+            break
+        between.append(one)
     if any(isinstance(one, AlterObject) and one.kind == "transaction" for one in between):
         return False
     first, last = (op.statements[:1], earlier.statements[-1:])
     if first and last and first[0].transaction and last[0].transaction:
         return first[0].transaction == last[0].transaction
     return not any(one.autocommit for one in (earlier, *between, op))
+
+
+class Held(NamedTuple):
+    """A lock that a transaction holds, and what took it first; *revision* is empty if it is the same one."""
+
+    mode: LockMode
+    op: Operation
+    revision: str = ""
+
+    @property
+    def where(self) -> str:
+        """For a sentence: ``line 7``, ``line 7 of a1b2``; empty if it is not known."""
+        line = f"line {self.op.line}" if self.op.line else ""
+        if not self.revision:
+            return line
+        return f"{line} of {self.revision}" if line else self.revision
 
 
 @dataclass(frozen=True)
@@ -137,30 +166,60 @@ class Step:
 
     op: Operation
     context: Context
-    held: dict[str, tuple[LockMode, Operation]]
+    held: dict[str, Held]
 
 
 def steps(context: Context, at_least: LockMode = LockMode.ACCESS_EXCLUSIVE) -> Iterator[Step]:
     """Walk over the operations that *context* stands before, with the locks that add up in each transaction.
 
-    Operations that share a statement take their locks together: none of them holds anything for the others.
+    Operations that share a statement take their locks together: none of them holds anything for the others. Where all
+    revisions run in one transaction, it begins with what the ones before have locked.
     """
     names, operations = context.names.copy(), context.later
-    held: dict[str, tuple[LockMode, Operation]] = {}
-    taken: dict[str, tuple[LockMode, Operation]] = {}
+    held = _inherited(context, at_least)
+    taken: dict[str, Held] = {}
     last: Operation | None = None
     for index, op in enumerate(operations):
-        here = replace(context, names=names, prior=operations[:index], later=operations[index + 1 :])
-        if last is not None and _starts_anew(op, last):
+        here = replace(context, names=names, prior=operations.before(index), later=operations.after(index))
+        if (last is not None and _starts_anew(op, last)) or (last is None and op.autocommit):
             held, taken = {}, {}
-        elif last is None or not shares_statement(op, last):
+        elif last is None or not shares_statement(op, last) or _follows(op, last):
             held, taken = {**taken, **held}, {}
         yield Step(op, here, dict(held))
         for lock in () if op.autocommit else locks_of(op):
             if lock.mode >= at_least and here.in_use(lock.table):
-                taken.setdefault(lock.table, (lock.mode, op))
+                taken.setdefault(lock.table, Held(lock.mode, op))
         names.walk(op)
+        if isinstance(op, RenameTable) and op.table in held:
+            held[op.to] = held.pop(op.table)
         last = op
+    if _adds_up(context):
+        end = {} if last is not None and last.autocommit else {**taken, **held}
+        context.path.memo[f"{context.revision.revision} {at_least}"] = {
+            table: lock if lock.revision else lock._replace(revision=context.revision.revision)
+            for table, lock in end.items()
+        }
+
+
+def _adds_up(context: Context) -> bool:
+    return context.path.one_transaction and context.running and len(context.path.revisions) > 1
+
+
+def _inherited(context: Context, at_least: LockMode) -> dict[str, Held]:
+    """What the transaction holds when the revision begins."""
+    if not _adds_up(context) or context.prior:
+        return {}
+    at = next((at for at, one in enumerate(context.path.revisions) if one is context.revision), 0)
+    if not at:
+        return {}
+    before = context.path.revisions[at - 1]
+    key = f"{before.revision} {at_least}"
+    if key not in context.path.memo:
+        window = context.path.window(before, context.direction)
+        whole = replace(context, revision=before, names=Names.before(before), prior=Window(), later=window)
+        for _ in steps(whole, at_least):
+            pass
+    return dict(context.path.memo.get(key, {}))
 
 
 def _starts_anew(op: Operation, last: Operation) -> bool:

@@ -14,6 +14,7 @@ _LENGTHS = {"tinytext": 255, "mediumtext": 16_777_215, "char": 1, "nchar": 1}
 _BYTES = {"tinyint": 1, "smallint": 2, "mediumint": 3, "integer": 4, "bigint": 8}
 _DIGITS = {1: 3, 2: 5, 3: 7, 4: 10, 8: 19}
 _FLOATS = {"real": 4, "double precision": 8}
+_WHOLE = "round({}::numeric) = {}::numeric"
 _FAMILIES = {
     **dict.fromkeys(_STRINGS, "string"), **dict.fromkeys(_BYTES, "integer"), **dict.fromkeys(_FLOATS, "float"),
     "numeric": "decimal", "json": "json", "jsonb": "json", "datetime": "timestamp", "date": "date",
@@ -26,10 +27,15 @@ _FAMILIES = {
 
 @dataclass(frozen=True)
 class Loss:
-    """Which values do not fit, and whether the database changes them silently rather than refuse them."""
+    """Which values do not fit, and whether the database changes them silently rather than refuse them.
+
+    Attributes:
+        keeps: what a value meets that stays as it is, with ``{}`` for the column; empty if that can't be asked.
+    """
 
     what: str
     silent: bool = False
+    keeps: str = ""
 
 
 def family(text: str | None) -> str:
@@ -51,20 +57,25 @@ def narrower(old: str | None, new: str | None) -> Loss | None:  # noqa: C901, PL
             bits = 8 * _BYTES[after.name] - 1
             return Loss(f"outside {-(2**bits):,} to {2**bits - 1:,}") if _is_smaller(before, after, _BYTES) else None
         case ("float", "float"):
-            return Loss("with more than some 6 digits", silent=True) if _is_smaller(before, after, _FLOATS) else None
+            keeps = "{}::real::double precision = {}"
+            return (
+                Loss("with more than some 6 digits", silent=True, keeps=keeps)
+                if _is_smaller(before, after, _FLOATS)
+                else None
+            )
         case ("decimal", "decimal"):
             return _decimals(before, after)
         case ("float", "integer"):
-            return Loss("with a fraction", silent=True)
+            return Loss("with a fraction", silent=True, keeps=_WHOLE)
         case ("decimal", "integer") if not before.arguments or _scale(before):
-            return Loss("with a fraction", silent=True)
+            return Loss("with a fraction", silent=True, keeps=_WHOLE)
         case ("integer", "decimal") if after.arguments:
             room = after.arguments[0] - _scale(after)
             return Loss(f"with more than {room} digits") if room < _DIGITS[_BYTES[before.name]] else None
         case ("float", "decimal") if after.arguments:
-            return Loss(f"with more than {_scale(after)} digits after the point", silent=True)
+            return Loss(f"with more than {_scale(after)} digits after the point", silent=True, keeps=_rounded(after))
         case ("timestamp", "date"):
-            return Loss("with a time of day", silent=True)
+            return Loss("with a time of day", silent=True, keeps="{}::date = {}")
         case ("timestamp", "time"):
             return Loss("with a date", silent=True)
         case ("timestamp", "timestamp") if "with time" in before.name and "without" in after.name:
@@ -93,5 +104,9 @@ def _decimals(before: ColumnType, after: ColumnType) -> Loss | None:
     if not before.arguments or room < before.arguments[0] - _scale(before):
         return Loss(f"with more than {room} digits before the point")
     if _scale(after) < _scale(before):
-        return Loss(f"with more than {_scale(after)} digits after the point", silent=True)
+        return Loss(f"with more than {_scale(after)} digits after the point", silent=True, keeps=_rounded(after))
     return None
+
+
+def _rounded(after: ColumnType) -> str:
+    return f"round({{}}::numeric, {_scale(after)}) = {{}}::numeric"

@@ -6,16 +6,37 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..operations import AddConstraint, ConstraintKind, CreateIndex, Operation, ValidateConstraint
+from ..operations import (
+    AddConstraint,
+    AlterColumn,
+    AlterObject,
+    ConstraintKind,
+    CreateIndex,
+    CreateObject,
+    Operation,
+    ValidateConstraint,
+)
 from ..report import Severity
 from .context import Context
 from .counts import rows_of
+from .enums import values_after
 from .expressions import is_plain, translated
-from .history import Change, change_before, steps_before
-from .questions import MISSING, Answer, Duplicates, NonNullCount, Nulls, Orphans, Question, Violators
+from .history import Change, change_before, operations_before, steps_before
+from .questions import MISSING, Answer, Duplicates, NonNullCount, Nulls, Orphans, Question, Unfit, Violators
 from .rule import Evidence, Found
 
-__all__ = ["Offence", "constraint_of", "duplicates", "judged", "nulls", "offence", "orphans", "said", "violators"]
+__all__ = [
+    "Offence",
+    "constraint_of",
+    "duplicates",
+    "judged",
+    "nulls",
+    "offence",
+    "orphans",
+    "said",
+    "unfit",
+    "violators",
+]
 
 _PLAIN = re.compile(r'"((?:[^"]|"")+)"|([A-Za-z_][\w$]*)')
 _TAIL = re.compile(r"\s+(asc|desc|nulls\s+(first|last)|[a-z_]+_ops)\s*$", re.IGNORECASE)
@@ -137,7 +158,7 @@ def constraint_of(op: Operation, context: Context, kind: ConstraintKind) -> AddC
     if isinstance(op, AddConstraint) and op.kind is kind and not op.not_valid:
         return op
     if isinstance(op, ValidateConstraint):
-        for step in steps_before(op.table, (), context):
+        for step in steps_before(op.table, (), context, (AddConstraint,)):
             match step.op:
                 case AddConstraint() as made if made.table == step.table and made.name == op.name and made.kind is kind:
                     return made if made.table == op.table else None
@@ -214,6 +235,22 @@ def violators(op: AddConstraint, context: Context) -> Question | None:
         return None
     real, expression = context.names.table(op.table), _real_expression(op.expression, op.table, context)
     return Violators(real, expression) if real is not None and expression is not None else None
+
+
+def unfit(op: Operation, context: Context) -> Question | None:
+    """Values that a change of type fails on, where it is about to run; None if it can't be asked."""
+    if not isinstance(op, AlterColumn) or op.type is None or not context.running or not context.is_postgresql:
+        return None
+    real, column = context.names.table(op.table), context.names.column(op.table, op.column)
+    if real is None or column is None:
+        return None
+    using = op.using
+    if using is not None and (column != op.column or real != op.table or not is_plain(using, context.path.dialect)):
+        return None
+    made = values_after(reversed(list(operations_before(context, (CreateObject, AlterObject))))).get(
+        op.type.replace('"', "").rpartition(".")[2]
+    )
+    return Unfit(real, column, op.type, using, made[0] if made else ())
 
 
 def _real_expression(expression: str, table: str, context: Context) -> str | None:

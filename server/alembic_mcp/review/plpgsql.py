@@ -42,7 +42,7 @@ def statements(body: str, naming: Naming) -> list[Words]:
     return found
 
 
-def _one(words: Words, found: list[Words]) -> None:  # noqa: C901 - one branch for each kind of statement
+def _one(words: Words, found: list[Words]) -> None:  # noqa: C901, PLR0912 - one branch for each kind of statement
     """Read one piece up to the next THEN, LOOP or the end of the statement."""
     if words.take_any("IF", "ELSIF", "ELSEIF", "WHILE", "WHEN"):
         found.extend(_condition(words.until("THEN", "LOOP")))
@@ -64,6 +64,9 @@ def _one(words: Words, found: list[Words]) -> None:  # noqa: C901 - one branch f
         words.until("THEN") if words.sees("END", "CASE") else words.until()
     elif words.take("PERFORM"):
         found.append(_select(words.until()))
+    elif words.sees("EXECUTE") and _is_constant(words):
+        words.next()
+        found.extend(split(words.next().text, words.naming))
     elif words.sees_any("EXECUTE", "CALL", "CASE", "FOREACH", "OPEN", "FETCH", "MOVE"):
         raise Unreadable(f"{words.rest[:40]!r} has to be run to be known")
     elif words.sees_any(*_STARTS):
@@ -73,6 +76,12 @@ def _one(words: Words, found: list[Words]) -> None:  # noqa: C901 - one branch f
         words.until()
     else:
         raise Unreadable(f"not a statement of PL/pgSQL that is known: {words.rest[:40]!r}")
+
+
+def _is_constant(words: Words) -> bool:
+    """True for EXECUTE with nothing but a text in quotes."""
+    rest = words.words[words.at + 1 :]
+    return len(rest) == 1 and rest[0].literal
 
 
 def _condition(words: Words) -> list[Words]:

@@ -82,10 +82,15 @@ class Orphans:
 
 @dataclass(frozen=True)
 class Violators:
-    """How many rows of *table* make *expression* false?"""
+    """How many rows of *table* make *expression* false?
+
+    Attributes:
+        queries: it may select from other tables.
+    """
 
     table: str
     expression: str
+    queries: bool = False
 
 
 @dataclass(frozen=True)

@@ -30,6 +30,7 @@ from ..operations import (
 from .directives import directive
 from .effects import Effects
 from .names import Names
+from .search_path import SearchPath
 
 __all__ = ["read_path"]
 
@@ -50,10 +51,11 @@ def read_path(
     """
     names = Names()
     found = []
+    known = frozenset(key.removeprefix("table ") for key in reply.get("schema") or () if key.startswith("table "))
     for entry in reply["path"]:
         recorded = reply.get("revisions", {}).get(entry["revision"], {})
         before = names.copy()
-        reader = _Reader(dialect, default_schema)
+        reader = _Reader(dialect, default_schema, known)
         walked = reader.direction(recorded.get(running.value), names)
         # The other direction is judged as if it ran right afterwards (or, for a downgrade, before).
         other = reader.direction(recorded.get(_other(running).value), names.copy())
@@ -78,8 +80,10 @@ def _other(direction: Direction) -> Direction:
 
 
 class _Reader:
-    def __init__(self, dialect: str, default_schema: str | None) -> None:
+    def __init__(self, dialect: str, default_schema: str | None, tables: frozenset[str]) -> None:
         self.dialect, self.default_schema = dialect, default_schema
+        self._tables = tables
+        self._search = SearchPath(default_schema, tables)
 
     def direction(self, recorded: _Item | None, names: Names) -> list[Operation]:
         """The operations of one direction, in order; moves *names* on."""
@@ -87,12 +91,13 @@ class _Reader:
             return []
         statements = [_statement(item) for item in recorded.get("statements") or ()]
         effects = Effects(names.copy())
+        self._search = SearchPath(self.default_schema, self._tables)
         found: list[Operation] = []
-        for item, indices in _ordered(recorded.get("operations") or (), len(statements)):
+        for item, indices in _ordered(recorded.get("operations") or (), [one.line for one in statements]):
             sent = [statements[index] for index in indices]
             asked = directive(item) if item is not None else None
             if asked is not None:
-                asked = replace(asked, statements=tuple(sent))
+                asked = self._search.relocated(replace(asked, statements=tuple(sent)))
                 found += effects.lay([asked, *self._besides(asked, sent)], sent, told=False)
             elif sent:
                 for statement in sent:
@@ -137,9 +142,15 @@ class _Reader:
         ]
 
     def _read(self, text: str, line: int, statements: tuple[Statement, ...]) -> list[Operation]:
-        from .sql import read  # noqa: PLC0415 - sqlglot takes long to import, and the server starts without it
+        from .sql import pieces, read  # noqa: PLC0415 - sqlglot takes long to import, and the server starts without it
 
-        return [replace(op, line=line, statements=statements) for op in read(text, self.dialect, self.default_schema)]
+        found = []
+        # A part of it may say where the rest of it finds its tables.
+        for piece in pieces(text, self.dialect) if "search_path" in text.lower() else [text]:
+            for op in read(piece, self.dialect, self._search.first or self.default_schema):
+                found.append(self._search.relocated(replace(op, line=line, statements=statements)))
+                self._search.follow(op, piece)
+        return found
 
     def _told(self, read: Iterable[Operation], text: str) -> bool:
         from .sql import told_by_running  # noqa: PLC0415 - likewise
@@ -149,13 +160,18 @@ class _Reader:
         return told_by_running(text, self.dialect, self.default_schema)
 
 
-def _ordered(operations: Sequence[_Item], count: int) -> Iterator[tuple[_Item | None, list[int]]]:
-    """Operations with the indices of their statements, and between them the statements that belong to none."""
+def _ordered(operations: Sequence[_Item], lines: Sequence[int]) -> Iterator[tuple[_Item | None, list[int]]]:
+    """Operations with the indices of their statements, and between them the statements that belong to none.
+
+    An operation that sent nothing stands where its line is.
+    """
+    count = len(lines)
     owned = {index for item in operations for index in item.get("statements") or ()}
     loose = [index for index in range(count) if index not in owned]
     for item in operations:
         indices = sorted(index for index in item.get("statements") or () if index < count)
-        while indices and loose and loose[0] < indices[0]:
+        line = int(item.get("line") or 0)
+        while loose and (loose[0] < indices[0] if indices else 0 < lines[loose[0]] < line):
             yield None, [loose.pop(0)]
         yield item, indices
     for index in loose:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from ..operations import (
     AddColumn,
@@ -23,6 +24,7 @@ from .builtins import NOT_CALLS, READS
 from .column_types import keeps_storage
 from .context import Context
 from .locking import shares_statement
+from .narrowing import family
 
 __all__ = ["Rewrite", "fills_from_query", "rewrites", "scans_for_not_null", "volatile_call"]
 
@@ -71,6 +73,14 @@ def rewrites(op: Operation, context: Context) -> Iterator[Rewrite]:
             yield expected
         return
     tables = list(dict.fromkeys(table for one in measured for table in one.rewritten))
+    if (
+        not tables
+        and isinstance(op, AlterColumn)
+        and op.type is not None
+        and expected is not None
+        and _zoned(op, context)
+    ):
+        yield Rewrite(op.table, f"{expected.why}, unless the session's time zone is UTC,", certain=False)
     for table in tables:
         if expected is not None and table == expected.table:
             yield Rewrite(table, expected.why)
@@ -78,10 +88,17 @@ def rewrites(op: Operation, context: Context) -> Iterator[Rewrite]:
             yield Rewrite(table, _what(op))
 
 
+def _zoned(op: AlterColumn, context: Context) -> bool:
+    """True if only a session in UTC keeps what is stored, as the scratch database may be and the real one may not."""
+    before = op.existing_type or context.type(op.table, op.column)
+    return {family(before), family(op.type)} == {"timestamp"} and op.using is None
+
+
 def _answered_elsewhere(op: Operation, table: str, context: Context) -> bool:
     """True if another operation of the same statement explains the rewrite, or stands before this one."""
-    earlier = [other for other in context.prior if shares_statement(op, other)]
-    later = [other for other in context.later if shares_statement(op, other)]
+    # Operations of one statement stand side by side.
+    earlier = list(takewhile(lambda other: shares_statement(op, other), reversed(context.prior)))
+    later = list(takewhile(lambda other: shares_statement(op, other), context.later))
     explained = any((found := _by_the_book(other, context)) and found.table == table for other in (*earlier, *later))
     return explained or bool(earlier)
 
@@ -154,19 +171,16 @@ def scans_for_not_null(op: Operation, context: Context) -> bool:
 
 def _proven(op: AlterColumn, context: Context) -> bool:
     """True if a CHECK of the same path says that the column is not null, and was validated."""
-    earlier = [
-        other
-        for revision in context.path.revisions
-        if revision is not context.revision
-        for other in revision.operations(context.direction)
-    ]
-    before = [*earlier, *context.prior]
+    path, direction = context.path, context.direction
+    windows = [path.window(one, direction) for one in path.revisions if one is not context.revision]
+    windows.append(context.prior)
     checks = {
         other.name: other
-        for other in before
-        if isinstance(other, AddConstraint) and other.kind is ConstraintKind.CHECK and other.table == op.table
+        for window in windows
+        for other in window.of(AddConstraint, table=op.table)
+        if other.kind is ConstraintKind.CHECK
     }
-    validated = {other.name for other in before if isinstance(other, ValidateConstraint) and other.table == op.table}
+    validated = {other.name for window in windows for other in window.of(ValidateConstraint, table=op.table)}
     for name, check in checks.items():
         if _says_not_null(check.expression, op.column) and (not check.not_valid or name in validated):
             return True

@@ -27,6 +27,7 @@ class Found:
         problem: what happens to whom, one sentence.
         remedy: what to do instead, with the user's own names.
         evidence: rows, query and the like; ``measured`` and ``lock_mode`` are filled in.
+        subject: what it is about, where the rule tells several of one revision together.
     """
 
     problem: str
@@ -37,6 +38,7 @@ class Found:
     line: int = 0
     revision: str | None = None
     direction: Direction | None = None
+    subject: str = ""
 
 
 Verdict = str | Found | Iterable[Found] | None
@@ -62,6 +64,8 @@ class Rule:
         directions: the functions that it looks at.
         asks: what the live data must be asked for this rule.
         documentation: the docstring of its module: the first paragraph says what the hazard is.
+        together: how several of its infos in one revision are told as one, with ``{}`` for their subjects; empty if
+            each is told by itself.
     """
 
     name: str
@@ -71,6 +75,7 @@ class Rule:
     directions: frozenset[Direction] = BOTH
     asks: Asks = _nothing
     documentation: str = ""
+    together: str = ""
     check: Check | None = None
     check_revision: RevisionCheck | None = None
     check_path: PathCheck | None = None
@@ -83,6 +88,7 @@ def rule(
     lock_mode: LockMode | None = None,
     directions: frozenset[Direction] = BOTH,
     asks: Asks = _nothing,
+    together: str = "",
 ) -> Callable[[Check], Rule]:
     """Turn a check of one operation into a rule named after it: ``drop_column`` becomes ``drop-column``."""
 
@@ -95,6 +101,7 @@ def rule(
             directions,
             asks,
             documentation=_documentation(check),
+            together=together,
             check=check,
         )
 

@@ -17,6 +17,7 @@ _REFERENCES = re.compile(r"\bREFERENCES\s+((?:\"[^\"]+\"|[\w.])+)", re.IGNORECAS
 _ON_DELETE = re.compile(r"\bON DELETE (CASCADE|SET NULL|SET DEFAULT|RESTRICT)", re.IGNORECASE)
 _PARTITION = re.compile(r"\bpartition (FOR VALUES|DEFAULT)")
 _INHERITS = re.compile(r"\binherits (\"[^\"]+\"|[\w.]+)")
+_COMPUTED = re.compile(r" GENERATED (?:\(|STORED|VIRTUAL)")
 _AFTER_TYPE = re.compile(r" (?:NOT NULL|DEFAULT|GENERATED|IDENTITY|COLLATE)\b.*", re.DOTALL)
 _NAMED_AFTER = {
     "PRIMARY": ConstraintKind.PRIMARY_KEY,
@@ -77,6 +78,10 @@ class Schema:
         """Type of a column; None if it is not known."""
         return self.columns(table).get(column)
 
+    def is_computed(self, table: str, column: str) -> bool:
+        """True if the database computes the values of a column from others."""
+        return _COMPUTED.search(self.objects.get(f"column {table}.{column}", "")) is not None
+
     def keys(self, table: str) -> tuple[Key, ...]:
         """Constraints and indexes of a table."""
         return tuple(self._keys.get(table, ()))
@@ -93,6 +98,19 @@ class Schema:
     def primary_key(self, table: str) -> Key | None:
         """The primary key of a table; None if it has none, or nothing is known."""
         return next((key for key in self.keys(table) if key.kind is ConstraintKind.PRIMARY_KEY), None)
+
+    def triggers(self, table: str) -> tuple[tuple[str, str], ...]:
+        """Name and definition of each trigger of a table."""
+        return tuple(self._triggers.get(table, ()))
+
+    @cached_property
+    def _triggers(self) -> dict[str, list[tuple[str, str]]]:
+        found: dict[str, list[tuple[str, str]]] = {}
+        for entry, text in self.objects.items():
+            if entry.startswith("trigger "):
+                name, _, table = entry.removeprefix("trigger ").rpartition(" on ")
+                found.setdefault(table, []).append((name, text))
+        return found
 
     def parent(self, table: str) -> str | None:
         """The table that *table* is a partition of."""

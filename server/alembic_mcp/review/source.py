@@ -25,8 +25,17 @@ def parsed(source: str) -> ast.Module | None:
         return None
 
 
-def functions(source: str, name: str) -> Iterator[Function]:
+def functions(source: str, name: str) -> tuple[Function, ...]:
     """The function *name* of the file, and those of the same file that it calls, directly or not."""
+    return _functions(source, name)
+
+
+@lru_cache(maxsize=256)
+def _functions(source: str, name: str) -> tuple[Function, ...]:
+    return tuple(_called(source, name))
+
+
+def _called(source: str, name: str) -> Iterator[Function]:
     tree = parsed(source)
     if tree is None:
         return

@@ -8,7 +8,7 @@ from ..operations import AlterObject, Harmless, Insert, Operation, Unrecognised
 from . import ddl, dml, plpgsql
 from .words import Naming, Unreadable, Words, split
 
-__all__ = ["read", "told_by_running"]
+__all__ = ["pieces", "read", "told_by_running"]
 
 _Reader = Callable[[Words], list[Operation]]
 
@@ -48,6 +48,14 @@ def read(sql: str, dialect: str, default_schema: str | None = None) -> list[Oper
         except Unreadable:
             found.append(Unrecognised(sql=words.text, from_sql=True))
     return found
+
+
+def pieces(sql: str, dialect: str) -> list[str]:
+    """The statements of *sql*, one by one; all of it where it can't be cut."""
+    try:
+        return [words.text for words in split(sql, Naming(dialect))]
+    except Unreadable:
+        return [sql]
 
 
 _ELSEWHERE = ("dblink", "http", "lo_", "pg_read_", "pg_write_", "pg_terminate", "pg_cancel", "pg_reload", "pg_switch")

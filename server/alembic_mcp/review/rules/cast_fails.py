@@ -8,15 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...operations import AlterColumn, Operation
+from ...operations import AlterColumn, AlterObject, CreateObject, Operation
 from ...report import Severity
 from ..context import Context
 from ..enums import values_after, values_before
-from ..expressions import is_plain
 from ..history import operations_before, ran
-from ..narrowing import family
-from ..offences import judged, offence, said
-from ..questions import Question, Unfit
+from ..narrowing import family, narrower
+from ..offences import judged, offence, said, unfit
+from ..questions import Question
 from ..remedies import call
 from ..rule import Found, rule
 
@@ -37,21 +36,8 @@ _AUTOMATIC = frozenset(
 """Families of types between which ALTER COLUMN TYPE casts on its own; everything becomes a text on its own."""
 
 
-def _question(op: Operation, context: Context) -> Question | None:
-    if not isinstance(op, AlterColumn) or op.type is None or not context.running or not context.is_postgresql:
-        return None
-    real, column = context.names.table(op.table), context.names.column(op.table, op.column)
-    if real is None or column is None:
-        return None
-    using = op.using
-    if using is not None and (column != op.column or real != op.table or not is_plain(using, context.path.dialect)):
-        return None
-    made = values_after(reversed(list(operations_before(context)))).get(_name(op.type))
-    return Unfit(real, column, op.type, using, made[0] if made else ())
-
-
 def _asks(op: Operation, context: Context) -> Iterable[Question]:
-    question = _question(op, context)
+    question = unfit(op, context)
     if question is not None:
         yield question
 
@@ -76,13 +62,16 @@ def cast_fails(op: Operation, context: Context) -> Found | None:
             severity=Severity.BLOCKER if refused and context.running else Severity.DANGER,
             evidence={"from": old, "to": op.type},
         )
-    question = _question(op, context)
+    question = unfit(op, context)
     if question is None or context.is_new(op.table) or not context.is_live(op.table):
         return None
     found = offence(question, op.table, [op.column], context)
     from_text = family(old) == "string" != family(op.type)
     if not found.number and found.why_unknown is None and not from_text:
         return None
+    loss = narrower(old, op.type)
+    if not found.number and loss is not None and not loss.silent and not from_text:
+        return None  # narrows-type says what is not known
     return judged(
         found,
         certain=f"{name} cannot become {op.type}, because {said(found, op.table, context, 'has', 'have')} a value that "
@@ -101,7 +90,7 @@ def _refused(op: AlterColumn, context: Context, old: str | None) -> bool:
     if ran(op, context) or not old or after in (before, "string"):
         return False
     is_enum = bool(values_before(_name(op.type or ""), context)) or any(
-        _name(op.type or "") in values_after([one]) for one in operations_before(context)
+        _name(op.type or "") in values_after([one]) for one in operations_before(context, (CreateObject, AlterObject))
     )
     if before == "string" and is_enum:
         return True

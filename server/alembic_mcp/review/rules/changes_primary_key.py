@@ -101,15 +101,16 @@ def _takes_key(op: DropColumn) -> bool:
 
 def _undoes(table: str, context: Context) -> bool:
     """True if the other direction touches the primary key of the same table."""
+    original = context.names.table(table)
     return any(
-        table in other.tables
+        original in [names.table(one) for one in other.tables]
         and (
             (isinstance(other, (AddConstraint, DropConstraint)) and other.kind in (ConstraintKind.PRIMARY_KEY, None))
             or (isinstance(other, AddColumn) and other.column.primary_key)
             or isinstance(other, DropColumn)
             or (isinstance(other, AlterColumn) and other.type is not None)
         )
-        for other in context.other
+        for other, names in context.other_steps()
     )
 
 

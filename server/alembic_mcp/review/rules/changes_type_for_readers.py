@@ -26,7 +26,11 @@ def changes_type_for_readers(op: Operation, context: Context) -> Found | None:
     if context.names.column(op.table, op.column) is None:
         return None
     before = op.existing_type or context.type(op.table, op.column)
+    if not context.running and _changes_back(op, context):
+        return None
     same = same_to_readers(before, op.type)
+    if before is None and context.is_postgresql and not any(one.measured for one in op.statements):
+        return None  # nothing is known but that it may be written anew, which rewrites-table says
     if same or _is_new_enum(op, before, context) or (same is None and _stored_alike(op)):
         return None
     old = f"from {before} " if before else ""
@@ -35,6 +39,16 @@ def changes_type_for_readers(op: Operation, context: Context) -> Found | None:
         "may fail.",
         remedy=f"Add a new column beside {op.column}, let the code write both, fill it in batches, change the readers "
         f"of {op.table} over, and drop {op.column} in a later revision.",
+    )
+
+
+def _changes_back(op: AlterColumn, context: Context) -> bool:
+    """True if the upgrade changed the type, so that whoever goes back runs the code that knows the old one."""
+    return any(
+        isinstance(other, AlterColumn)
+        and other.type is not None
+        and (other.table, other.column) == (op.table, op.column)
+        for other in context.other
     )
 
 

@@ -25,16 +25,17 @@ _SQL = ("op", "execute", "exec_driver_sql")
 )
 def commits_by_itself(context: Context) -> Iterator[Found]:
     """Judge the source, and COMMIT as a statement, in both directions."""
-    seen = set()
+    places: dict[tuple[str, str], list[int]] = {}
     for line, text, action in (*_calls(context), *_statements(context)):
-        if line in seen:
-            continue
-        seen.add(line)
+        places.setdefault((text, action), []).append(line)
+    for (text, action), found in places.items():
+        line, *others = sorted(set(found))
+        again = f" (also line {', '.join(map(str, others))})" if others else ""
         after = "what was written before it stays" if action == "commit" else "what was written before it is undone"
         yield Found(
-            f"{text} ends the transaction of the revision: if a later statement fails, {after}."
+            f"{text}{again} ends the transaction of the revision: if a later statement fails, {after}."
             if action == "commit"
-            else f"{text} ends the transaction of the revision: {after}, Alembic's own record included.",
+            else f"{text}{again} ends the transaction of the revision: {after}, Alembic's own record included.",
             line=line,
             remedy=f"Leave {text} out: Alembic commits when the revision is done. What must run outside a transaction "
             "goes into with op.get_context().autocommit_block(), and long data work into a script of its own.",
@@ -44,14 +45,28 @@ def commits_by_itself(context: Context) -> Iterator[Found]:
 
 def _calls(context: Context) -> Iterator[tuple[int, str, str]]:
     for function in functions(context.revision.source, context.direction.value):
-        own = _own_connections(function)
+        own, gives_up = _own_connections(function), _given_up(function)
         for node in ast.walk(function):
+            if id(node) in gives_up:
+                continue
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _ENDS):
                 continue
             owner = node.func.value
             if node.args or (isinstance(owner, ast.Name) and owner.id in own):
                 continue
             yield node.lineno, f"{ast.unparse(node.func)}()", node.func.attr
+
+
+def _given_up(function: ast.AST) -> set[int]:
+    """Rollbacks on the way out: the handler raises again, so that Alembic rolls back as well."""
+    handlers = [node for node in ast.walk(function) if isinstance(node, ast.ExceptHandler)]
+    return {
+        id(call)
+        for handler in handlers
+        if isinstance(handler.body[-1], ast.Raise)
+        for call in ast.walk(handler)
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and call.func.attr == "rollback"
+    }
 
 
 def _own_connections(function: ast.AST) -> set[str]:

@@ -36,8 +36,7 @@ def data_with_schema(context: Context) -> Iterator[Found]:
 
 def _found(table: str, step: Step) -> Found:
     rows = rows_of(table, step.context)
-    altered = step.held[table][1]
-    since = f"line {altered.line}" if altered.line else "an earlier statement"
+    since = step.held[table].where or "an earlier statement"
     return Found(
         f"Rows of {table} ({rows.text}) are changed in the transaction that has altered it ({since}): nobody can "
         f"read or write {table} until they are done.",

@@ -15,6 +15,7 @@ from ..counts import rows_of
 from ..history import is_untouched
 from ..questions import Question
 from ..rule import Evidence, Found, rule
+from ..spreading import spread
 
 
 def _asks(op: Operation, context: Context) -> Iterable[Question]:
@@ -40,20 +41,22 @@ def delete_rows(op: Operation, context: Context) -> Found | None:
             severity=Severity.INFO,
             remedy=f"See that the condition meets only the rows that the upgrade put into {op.table}.",
         )
+    also = spread(op, context)
+    spreads: Evidence = {"also": [*also.tables, *also.triggers]} if also.text else {}
     if op.where is None:
         return Found(
-            f"Deletes every row of {op.table}: {rows.text}.",
+            f"Deletes every row of {op.table}: {rows.text}.{also.text}",
             remedy=f"Add a condition. {remedy}",
             severity=Severity.DANGER if context.running else Severity.WARNING,
-            evidence={**rows.evidence, "condition": None},
+            evidence={**rows.evidence, **spreads, "condition": None},
         )
     met = affected(op, context)
     known: Evidence = {} if met.number is None else {"rows": met.number, "estimated": met.estimated, "query": met.query}
     which = f"{met.text} of {op.table}" if met.number is not None else f"the rows of {op.table}"
     return Found(
-        f"Deletes {which} where {op.where} (the table has {rows.text}).",
+        f"Deletes {which} where {op.where} (the table has {rows.text}).{also.text}",
         remedy=remedy,
         severity=Severity.INFO if met.none and is_untouched(op.table, context) else Severity.WARNING,
         evidence={**{f"table_{key}" if key == "rows" else key: value for key, value in rows.evidence.items()},
-                  **known, "condition": op.where},
+                  **known, **spreads, "condition": op.where},
     )  # fmt: skip

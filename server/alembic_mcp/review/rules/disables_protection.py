@@ -41,7 +41,9 @@ def disables_protection(op: Operation, context: Context) -> Found | None:  # noq
             )
         case AlterObject(kind="role" | "user") if found := _STRONG_ROLE.search(op.text):
             return Found(f"Role {op.name} gets {found[1].upper()}: row level security no longer holds for it.")
-        case DropObject(kind="policy", table=str(table)) if not context.is_new(table) and not _comes_back(op, context):
+        case DropObject(kind="policy", table=str(table)) if not context.is_new(table) and not (
+            _comes_back(op, context) or _undoes(op, context)
+        ):
             return Found(
                 f"Dropping policy {op.name} changes which rows of {table} each role sees.",
                 remedy=f"Make the policy that takes its place in the same revision, or see that {table} needs none.",
@@ -88,6 +90,14 @@ def _triggers(op: AlterObject, table: str, context: Context) -> Found:
         f"{'them' if everything else 'it'} again.",
         remedy=f'Leave it on; or enable it again at the end: op.execute("ALTER TABLE {table} ENABLE TRIGGER {name}").',
         severity=Severity.DANGER,
+    )
+
+
+def _undoes(op: DropObject, context: Context) -> bool:
+    """True if a downgrade takes back the policy that its upgrade made."""
+    return not context.running and any(
+        other.kind == "policy" and (other.table, other.name) == (op.table, op.name)
+        for other in context.other.of(CreateObject)
     )
 
 

@@ -106,18 +106,14 @@ def _out_of_order(op: Operation, context: Context) -> Iterator[Found]:
     if isinstance(op, (CreateTable, Harmless, Unrecognised)) or op.from_effect or getattr(op, "if_exists", False):
         return
     for table in op.tables:
-        there = True
-        for other in context.prior:
-            if isinstance(other, DropTable) and other.table == table:
-                there = False
-            elif isinstance(other, CreateTable) and other.table == table:
-                there = True
-        if not there:
+        made = context.prior.of(DropTable, CreateTable, table=table)
+        if made and isinstance(made[-1], DropTable):
             yield Found(
                 f"downgrade() works on {table} after it has dropped it: that fails.",
                 remedy=f"Put this line before the one that drops {table}, or leave it out: it goes with the table.",
             )
-    if isinstance(op, (DropIndex, DropConstraint)) and op.name and not op.batch:
+    ran = context.rehearsed is not None and context.rehearsed.downgraded is True  # so it was not taken along
+    if isinstance(op, (DropIndex, DropConstraint)) and op.name and not op.batch and not ran:
         column = _dropped_column(op, context)
         if column is not None:
             yield Found(
@@ -128,10 +124,10 @@ def _out_of_order(op: Operation, context: Context) -> Iterator[Found]:
 
 def _dropped_column(op: DropIndex | DropConstraint, context: Context) -> str | None:
     """The column whose drop has taken an index or a constraint along that the upgrade made on it."""
-    for made in context.other:
-        if not isinstance(made, (CreateIndex, AddConstraint)) or made.name != op.name:
-            continue
-        for other in context.prior:
-            if isinstance(other, DropColumn) and other.table == made.table and other.column in made.columns:
-                return f"{other.table}.{other.column}"
+    indexes, constraints = context.other.of(CreateIndex, name=op.name), context.other.of(AddConstraint, name=op.name)
+    both: list[CreateIndex | AddConstraint] = [*indexes, *constraints]
+    for made in both:
+        for column in made.columns:
+            if context.prior.has(DropColumn, table=made.table, name=column):
+                return f"{made.table}.{column}"
     return None

@@ -68,12 +68,11 @@ def _remedy(table: str, key: Key, left: list[str]) -> str:
 
 def _elsewhere(op: DropColumn, context: Context) -> Iterator[tuple[str, str]]:
     """Foreign keys of other tables and generated columns that were seen to go, by a cascade."""
-    dropped = {other.table for other in (*context.prior, *context.later) if isinstance(other, DropTable)}
     for statement in op.statements:
         for item in statement.measured.dropped if statement.measured else ():
             table, _, name = item.name.rpartition(".")
             own = table == op.table
-            if item.kind == "table constraint" and not own and table not in dropped:
+            if item.kind == "table constraint" and not own and not context.around(DropTable, table=table):
                 yield "constraint", f"{name} of {table}"
             if item.kind == "table column" and own and name != op.column and not _asked(name, op, context):
                 yield "column", item.name
@@ -81,7 +80,4 @@ def _elsewhere(op: DropColumn, context: Context) -> Iterator[tuple[str, str]]:
 
 def _asked(column: str, op: DropColumn, context: Context) -> bool:
     """True if the revision itself says that the column goes."""
-    return any(
-        isinstance(other, DropColumn) and (other.table, other.column) == (op.table, column) and not other.from_effect
-        for other in (*context.prior, *context.later)
-    )
+    return any(not other.from_effect for other in context.around(DropColumn, table=op.table, name=column))

@@ -83,9 +83,7 @@ def _gone(op: DropConstraint | DropIndex, table: str, key: Key, context: Context
 
 
 def _is_replaced(table: str, key: Key, context: Context) -> bool:
-    for other in (*context.prior, *context.later):
-        if other.tables != (table,):
-            continue
+    for other in context.around(AddConstraint, CreateIndex, table=table):
         if isinstance(other, AddConstraint) and _replaces(other, key):
             return True
         if isinstance(other, CreateIndex) and other.unique and key.kind in (None, ConstraintKind.UNIQUE):
@@ -107,12 +105,11 @@ def _replaces(new: AddConstraint, old: Key) -> bool:
 
 def _goes_anyway(table: str, key: Key, context: Context) -> bool:
     """True if its table, its column or the table that it refers to goes too."""
-    for other in (*context.prior, *context.later):
-        if isinstance(other, DropTable) and other.table in (table, key.references):
-            return True
-        if isinstance(other, DropColumn) and other.table == table and other.column in (key.columns or key.name):
-            return True
-    return False
+    if any(context.around(DropTable, table=one) for one in (table, key.references) if one):
+        return True
+    if key.columns:
+        return any(context.around(DropColumn, table=table, name=column) for column in key.columns)
+    return any(other.column in key.name for other in context.around(DropColumn, table=table))
 
 
 def _is_inverse(op: DropConstraint | DropIndex, table: str, key: Key, context: Context) -> bool:

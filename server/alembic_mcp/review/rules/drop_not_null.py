@@ -45,7 +45,8 @@ def _is_inverse(op: AlterColumn, context: Context) -> bool:
 def _is_nullable_already(op: AlterColumn, context: Context) -> bool:
     table, column = context.names.table(op.table), context.names.column(op.table, op.column)
     target = (op.table, op.column, False)
-    if any(isinstance(one, AlterColumn) and (one.table, one.column, one.nullable) == target for one in context.prior):
+    same = context.prior.of(AlterColumn, table=op.table, name=op.column)
+    if any((one.table, one.column, one.nullable) == target for one in same):
         return False
     known = context.path.schema.objects.get(f"column {table}.{column}")
     return known is not None and "NOT NULL" not in known

@@ -40,7 +40,7 @@ def drop_object(op: Operation, context: Context) -> Found | None:  # noqa: PLR09
     """Judge what is neither table, column, index, constraint nor schema, in both directions."""
     if not isinstance(op, DropObject) or op.kind == "schema" or _is_made(op, context.prior):
         return None
-    if any(isinstance(other, DropTable) and other.table == op.table for other in context.later):
+    if op.table is not None and context.later.has(DropTable, table=op.table):
         return None
     name = f"{op.kind} {op.name}" + (f" on {op.table}" if op.table else "")
     by = ", by something that this line runs" if op.from_effect else ""

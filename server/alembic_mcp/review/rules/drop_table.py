@@ -1,6 +1,7 @@
 """Dropping a table destroys its rows, and breaks whatever still reads them.
 
-A table that is counted as empty is only mentioned; one whose rows could not be counted is taken to have some.
+A table that is counted as empty is only mentioned; one whose rows could not be counted is taken to have some. Where
+the revision copies all rows to another table first, it says where they are.
 Tables that the same path of revisions made before are left out.
 """
 
@@ -10,6 +11,7 @@ from ...locks import LockMode
 from ...operations import DropTable, Operation
 from ...report import Severity
 from ..context import Context
+from ..copies import copy_of
 from ..counts import rows_of
 from ..rule import Found, rule
 
@@ -26,9 +28,21 @@ def drop_table(op: Operation, context: Context) -> Found | None:
             rows = rows_of(op.table, context)
             if rows.none:
                 return Found(f"{op.table} is dropped; it has no rows.", severity=Severity.INFO, evidence=rows.evidence)
+            copy = copy_of(op.table, None, context)
+            if copy is not None:
+                return Found(
+                    f"{op.table} is dropped, and code that still uses it fails; what it holds ({rows.text}) is "
+                    f"{copy.where}.",
+                    remedy=f"Stop using {op.table} first and deploy that; drop {copy.table} when nobody will go back "
+                    "any more.",
+                    severity=Severity.WARNING,
+                    evidence={**rows.evidence, "kept_in": copy.table},
+                )
             by = ", by something that this line runs" if op.from_effect else ""
+            unseen = op.cascade and not (op.statements and all(one.measured for one in op.statements))
+            spreads = ", and with CASCADE whatever depends on it goes too: foreign keys, views" if unseen else ""
             return Found(
-                f"Dropping {op.table} destroys {rows.text}{by}.",
+                f"Dropping {op.table} destroys {rows.text}{by}{spreads}.",
                 remedy=f"Stop using {op.table} first, keep a copy of what is needed (for instance rename it with "
                 f'op.rename_table("{op.table}", "{op.table}_old")), and drop it in a later revision.',
                 evidence=rows.evidence,

@@ -34,7 +34,7 @@ def enum_value_in_transaction(context: Context) -> Iterator[Found]:
         if value is not None and isinstance(op, AlterObject):
             added.append((value, op))
         elif added:
-            here = replace(context, prior=context.later[:index], later=context.later[index + 1 :])
+            here = replace(context, prior=context.later.before(index), later=context.later.after(index))
             yield from _uses(op, here, added)
 
 

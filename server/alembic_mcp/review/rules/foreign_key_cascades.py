@@ -21,6 +21,7 @@ _SPREADS = {"CASCADE": "deletes the rows", "SET NULL": "sets {columns} to NULL i
 @rule(
     severity=Severity.WARNING,
     remedy="Leave ON DELETE out, so that the delete is refused, and let the application delete what it means to.",
+    together="From now on a delete spreads to rows that nobody named, by the foreign keys {}.",
 )
 def foreign_key_cascades(op: Operation, context: Context) -> Iterator[Found]:
     """Judge new foreign keys where they are about to be made, those of a new table included."""
@@ -48,6 +49,7 @@ def _judge(op: AddConstraint, context: Context, *, new: bool) -> Iterator[Found]
         severity=Severity.INFO if quiet else None,
         table=op.table,
         evidence={"references": op.references, "on_delete": action},
+        subject=f"{op.table}.{columns} to {op.references} ({action})",
     )
 
 

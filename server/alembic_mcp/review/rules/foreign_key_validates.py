@@ -76,17 +76,12 @@ def _has_no_values(op: AddConstraint, context: Context) -> bool:
     """True if its columns were added on the way, without a default, and nothing has filled them."""
     if not op.columns:
         return False
-    near = [*context.prior, *context.later]
-    added = {
-        other.column.name: other.column for other in near if isinstance(other, AddColumn) and other.table == op.table
-    }
+    near = [one for name in op.columns for one in context.around(AddColumn, table=op.table, name=name)]
+    added = {other.column.name: other.column for other in near}
     if any(context.names.column(op.table, name) is not None and name not in added for name in op.columns):
         return False
     if any(name in added and added[name].server_default is not None for name in op.columns):
         return False
     return not any(
-        isinstance(other, Update)
-        and other.table == op.table
-        and (not other.columns or {*other.columns} & {*op.columns})
-        for other in context.prior
+        not other.columns or {*other.columns} & {*op.columns} for other in context.prior.of(Update, table=op.table)
     )

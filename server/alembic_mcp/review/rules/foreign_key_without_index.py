@@ -17,7 +17,12 @@ from ..rule import Found, rule
 _INDEXED = (ConstraintKind.PRIMARY_KEY, ConstraintKind.UNIQUE, ConstraintKind.EXCLUDE)
 
 
-@rule(severity=Severity.INFO, remedy="Make an index on the columns of the foreign key.")
+@rule(
+    severity=Severity.INFO,
+    remedy="Make an index on the columns of each of these foreign keys.",
+    together="The foreign keys {} have no index: each delete or changed key in the other table reads theirs from end "
+    "to end.",
+)
 def foreign_key_without_index(op: Operation, context: Context) -> Iterator[Found]:
     """Judge foreign keys that an upgrade adds, where it is known which indexes there are."""
     if not context.running or context.path.dialect in ("mysql", "mariadb"):
@@ -39,6 +44,7 @@ def _found(key: AddConstraint) -> Found:
         f"{key.references} reads {key.table} from end to end.",
         remedy=f"{index}, with postgresql_concurrently=True where {key.table} has rows.",
         table=key.table,
+        subject=f"{key.table}.{columns} to {key.references}",
     )
 
 
@@ -52,7 +58,13 @@ def _is_known(key: AddConstraint, context: Context) -> bool:
 
 def _is_covered(key: AddConstraint, parts: list[Operation], context: Context) -> bool:
     """True if an index begins with its columns, here or anywhere else in the path."""
-    everywhere = [op for revision in context.path.revisions for op in revision.operations(context.direction)]
+    everywhere = (
+        op
+        for revision in context.path.revisions
+        for op in context.path.window(revision, context.direction).of(
+            CreateIndex, AddConstraint, CreateTable, table=key.table
+        )
+    )
     for op in (*parts, *everywhere):
         match op:
             case CreateIndex(table=key.table) | AddConstraint(table=key.table) if _leads(op.columns, key.columns):

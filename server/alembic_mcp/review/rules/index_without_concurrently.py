@@ -14,9 +14,6 @@ from ..context import Context
 from ..counts import rows_of
 from ..rule import Found, rule
 
-_SMALL = 10_000
-"""Rows up to which an index is built within a blink."""
-
 
 @rule(
     severity=Severity.DANGER,
@@ -40,7 +37,6 @@ def _create(op: CreateIndex, context: Context) -> Found | None:
         return None
     rows = rows_of(op.table, context)
     name = f"index {op.name}" if op.name else "an index"
-    small = rows.number is not None and not (rows.estimated and rows.number == 0) and rows.number < _SMALL
     columns = ", ".join(f'"{column}"' for column in op.columns)
     remedy = "Run it outside the transaction, with CONCURRENTLY."
     if op.name and not op.from_effect:
@@ -51,7 +47,7 @@ def _create(op: CreateIndex, context: Context) -> Found | None:
     return Found(
         f"Building {name} blocks writes to {op.table} ({rows.text}) until it is done.",
         remedy=remedy,
-        severity=Severity.WARNING if small else Severity.DANGER,
+        severity=Severity.WARNING if rows.small else Severity.DANGER,
         evidence=rows.evidence,
     )
 
@@ -60,9 +56,9 @@ def _drop(op: DropIndex, context: Context) -> Found | None:
     table = op.table or _owner(op, context)
     if table is not None and (context.is_new(table) or not context.is_live(table)):
         return None
-    if any(isinstance(other, CreateIndex) and other.name == op.name for other in context.prior):
+    if context.prior.has(CreateIndex, name=op.name):
         return None
-    if any(isinstance(other, DropTable) and other.table == table for other in context.later):
+    if table is not None and context.later.has(DropTable, table=table):
         return None
     owner = f'"{table}", ' if table else ""
     return Found(
@@ -70,7 +66,7 @@ def _drop(op: DropIndex, context: Context) -> Found | None:
         "meanwhile.",
         remedy=f'with op.get_context().autocommit_block(): op.drop_index("{op.name}", '
         f"{f'table_name={owner}' if owner else ''}postgresql_concurrently=True, if_exists=True)",
-        severity=Severity.WARNING,
+        severity=Severity.WARNING if context.running else Severity.INFO,
         evidence={"lock_mode": LockMode.ACCESS_EXCLUSIVE.value},
         table=table,
     )
@@ -82,7 +78,5 @@ def _owner(op: DropIndex, context: Context) -> str | None:
         for lock in statement.measured.locks if statement.measured else ():
             if lock.mode is LockMode.ACCESS_EXCLUSIVE:
                 return lock.table
-    for other in (*context.prior, *context.other):
-        if isinstance(other, CreateIndex) and other.name == op.name:
-            return other.table
-    return None
+    made = [*context.prior.of(CreateIndex, name=op.name), *context.other.of(CreateIndex, name=op.name)]
+    return made[0].table if made else None

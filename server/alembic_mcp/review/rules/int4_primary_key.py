@@ -16,7 +16,11 @@ from ..rule import Found, rule
 _LAST = {"integer": "2,147,483,647", "smallint": "32,767"}
 
 
-@rule(severity=Severity.INFO, remedy="Use sa.BigInteger for a primary key that counts up.")
+@rule(
+    severity=Severity.INFO,
+    remedy="Use sa.BigInteger for primary keys that count up: it costs four bytes a row.",
+    together="The primary keys {} count up as integer: after 2,147,483,647 no row can be added.",
+)
 def int4_primary_key(op: Operation, context: Context) -> Found | None:
     """Judge the primary keys of new tables, on PostgreSQL."""
     if not context.is_postgresql or not context.running:
@@ -34,6 +38,7 @@ def int4_primary_key(op: Operation, context: Context) -> Found | None:
     return Found(
         f"{op.tables[0]}.{keys[0].name} counts up as {kind.name}: after {_LAST[kind.name]} no row can be added.",
         remedy=f'sa.Column("{keys[0].name}", sa.BigInteger, ...): it costs four bytes a row.',
+        subject=f"{op.tables[0]}.{keys[0].name}",
     )
 
 

@@ -5,7 +5,7 @@ The downgrade raises, does nothing although the upgrade does something, or does 
 
 from __future__ import annotations
 
-from ...operations import Direction, Harmless
+from ...operations import CreateTable, Direction, DropTable, Harmless, Update, ValidateConstraint
 from ...report import Severity
 from ..context import Context
 from ..rule import Found, revision_rule
@@ -28,12 +28,30 @@ def irreversible_downgrade(context: Context) -> Found | None:
     moves = " Running it only moves the version back." if context.running else ""
     if rehearsed.downgrade_missing:
         return Found(f"There is no downgrade(), so there is no way back.{moves}", severity=severity)
-    if rehearsed.downgrade_empty:
+    if rehearsed.downgrade_empty and not (rehearsed.restored and _leaves_nothing(context)):
         return Found(f"downgrade() does nothing, although upgrade() does something.{moves}", severity=severity)
     error = rehearsed.downgrade_error
     if error is not None and not context.running and gives_up(error.message, error.sql):
         return Found(f"downgrade() refuses to run: {error.message}", line=error.line, evidence={"error": error.message})
     return None
+
+
+def _leaves_nothing(context: Context) -> bool:
+    """True if there is nothing to undo.
+
+    Constraints were checked, columns filled that an earlier revision adds, or tables made that are gone at its end.
+    """
+    passing = {op.table for op in context.other.of(CreateTable)} & {op.table for op in context.other.of(DropTable)}
+    done = [op for op in context.other if not isinstance(op, Harmless) and not passing.issuperset(op.tables or ("",))]
+    return not context.running and all(
+        isinstance(op, ValidateConstraint)
+        or (
+            isinstance(op, Update)
+            and bool(op.columns)
+            and all(context.names.column(op.table, column) is None for column in op.columns)
+        )
+        for op in done
+    )
 
 
 def gives_up(message: str, sql: str | None) -> bool:

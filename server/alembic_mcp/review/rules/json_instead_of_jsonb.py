@@ -13,7 +13,11 @@ from ..declared import new_types
 from ..rule import Found, rule
 
 
-@rule(severity=Severity.INFO, remedy="Use postgresql.JSONB, unless the exact text has to be kept.")
+@rule(
+    severity=Severity.INFO,
+    remedy="Use postgresql.JSONB, unless the exact text has to be kept.",
+    together="{} are json: no index, no comparison, and slower reading than jsonb.",
+)
 def json_instead_of_jsonb(op: Operation, context: Context) -> Found | None:
     """Judge the types of new and changed columns, on PostgreSQL."""
     if not context.is_postgresql or not context.running:
@@ -26,4 +30,5 @@ def json_instead_of_jsonb(op: Operation, context: Context) -> Found | None:
         f"{columns} {'are' if len(names) > 1 else 'is'} json: no index, no comparison, and slower reading than jsonb.",
         remedy=f"Declare {', '.join(names)} as postgresql.JSONB (or sa.JSON().with_variant(postgresql.JSONB, "
         '"postgresql")), unless the exact text has to be kept.',
+        subject=columns,
     )

@@ -47,18 +47,25 @@ def _judge(step: Step, said: set[str]) -> Found | None:
     if work is None:
         return None
     table, what, changes_rows = work
-    held = {name: taken for name, taken in step.held.items() if name not in said}
+    known: set[str] = context.path.memo.setdefault("said", set())
+    held = {
+        name: taken for name, taken in step.held.items() if name not in said and not (taken.revision and name in known)
+    }
     if changes_rows or _locks_it_anyway(op):
         held.pop(table, None)  # data-with-schema and the rule of the work itself say so
     if isinstance(op, ValidateConstraint):  # validate-in-same-transaction judges it with what added the constraint
-        held = {name: taken for name, taken in held.items() if not _adds(taken[1], op)}
+        held = {name: taken for name, taken in held.items() if not _adds(taken.op, op)}
     rows = rows_of(table, context)
     if not held or rows.small or not context.is_live(table):
         return None
-    places = ", ".join(f"{name} (line {other.line})" if other.line else name for name, (_, other) in held.items())
+    known.update(name for name, taken in held.items() if taken.revision)  # once is enough
+    places = ", ".join(f"{name} ({one.where})" if one.where else name for name, one in held.items())
+    revisions = context.path.revisions
+    through = context.running and context.path.one_transaction and revisions[-1] is not context.revision
+    end = f", which ends with {revisions[-1].revision}: all of these revisions run in one" if through else ""
     return Found(
         f"This {what.format(table)} ({rows.text}) while the transaction holds ACCESS EXCLUSIVE on {places}: all who "
-        f"read or write {'that' if len(held) == 1 else 'those'} wait until the end of the transaction.",
+        f"read or write {'that' if len(held) == 1 else 'those'} wait until the end of the transaction{end}.",
         remedy=f"Move what {what.format(table)} into a revision of its own, so that the lock on {', '.join(held)} is "
         "given back first.",
         evidence={**rows.evidence, "lock_mode": LockMode.ACCESS_EXCLUSIVE.value, "held": list(held)},

@@ -30,6 +30,7 @@ from ..rule import Found, rule
     severity=Severity.WARNING,
     directions=frozenset({Direction.DOWNGRADE}),
     remedy="Before such a downgrade, copy what must not be lost.",
+    together="The downgrade drops what the upgrade made: {}. Whatever was written to it since is lost.",
 )
 def lossy_downgrade(op: Operation, context: Context) -> Found | None:
     """Judge the operations of a downgrade against those of its upgrade."""
@@ -56,15 +57,16 @@ def lossy_downgrade(op: Operation, context: Context) -> Found | None:
 
 
 def _drop(name: str, table: str, context: Context, *, inverse: bool) -> Found | None:
-    if any(isinstance(other, CreateTable) and other.table == table for other in context.prior):
+    if context.prior.has(CreateTable, table=table):
         return None
     if inverse:
         return Found(
             f"The downgrade drops {name}, which the upgrade made: whatever was written to it since is lost.",
             severity=Severity.INFO,
             remedy=f"Copy {name} before downgrading, if its contents matter by then.",
+            subject=name,
         )
-    unsure = any(isinstance(other, Unrecognised) for other in context.other)
+    unsure = context.other.has(Unrecognised)
     return Found(
         f"The downgrade drops {name}, which the upgrade did not make: it loses what was there before.",
         severity=Severity.WARNING if unsure else Severity.DANGER,
@@ -76,7 +78,8 @@ def _comes_back(name: str, table: str, column: str | None, context: Context) -> 
     if not context.running and not _held_data(table, column, context):
         return None
     return Found(
-        f"The downgrade makes {name} again, but not what the upgrade dropped with it.",
+        f"The downgrade makes {name} again, but {'without its values' if column else 'without its rows'}: the upgrade "
+        "drops them, and nothing here brings them back.",
         remedy=f"Keep a copy of {name} in upgrade(), and put it back in downgrade().",
     )
 

@@ -24,13 +24,16 @@ def no_lock_timeout(context: Context) -> Found | None:
     """Name the first statement of what is about to run that blocks a table that others use, on PostgreSQL."""
     if not context.is_postgresql or not context.running or context.path.lock_timeout:
         return None
+    if "no-lock-timeout" in context.path.memo:
+        return None  # said of an earlier revision, and env.py cures all of them
     for step in steps(context):
         if _sets_timeout(step.op):
             return None
         for lock in locks_of(step.op):
             if lock.mode.blocks_writes and step.context.in_use(lock.table):
+                context.path.memo["no-lock-timeout"] = True
                 return Found(
-                    f"It waits for a {lock.mode.value} lock on {lock.table} as long as it takes, and "
+                    f"It waits for the {lock.mode.value} lock on {lock.table} as long as it takes, and "
                     f"{lock.mode.blocks} by others wait behind it: nothing here sets lock_timeout. (This server does "
                     "when it runs the revision.)",
                     remedy=f"{_CODE} first, or the like in env.py for all revisions.",

@@ -46,9 +46,10 @@ def rename_column(op: Operation, context: Context) -> Found | None:
 
 
 def _renames_back(op: AlterColumn, context: Context) -> bool:
+    original = context.names.table(op.table)
     return not context.running and any(
         isinstance(other, AlterColumn)
-        and other.table == op.table
+        and names.table(other.table) == original
         and (other.column, other.rename_to) == (op.rename_to, op.column)
-        for other in context.other
+        for other, names in context.other_steps()
     )

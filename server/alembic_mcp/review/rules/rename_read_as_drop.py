@@ -7,6 +7,7 @@ between, all is well.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from difflib import SequenceMatcher
@@ -26,6 +27,8 @@ _ALIKE = 0.5
 _CLOSE = 0.66
 """Letters in common from which on it is no accident: nick and nickname, but not name and age."""
 _FEW = 2
+_PAIRS = 2_500
+"""Dropped times added columns of one table, at most, that are compared with each other."""
 
 _Step = tuple[Operation, Context]
 
@@ -58,6 +61,9 @@ def _columns(steps: list[_Step]) -> Iterator[Found]:
         and here.is_live(op.table) and not values_of(op.table, op.column, here).none
     ]  # fmt: skip
     come = [op for op, _ in steps if isinstance(op, AddColumn) and not op.column.computed]
+    drops, adds = Counter(op.table for op, _ in gone), Counter(op.table for op in come)
+    if any(drops[table] * adds[table] > _PAIRS for table in drops):
+        return  # with so many at once, names that are alike say nothing
     pairs = sorted(
         (
             (_likeness(old.column, new.column.name), index, old, new, here)
@@ -69,7 +75,7 @@ def _columns(steps: list[_Step]) -> Iterator[Found]:
     )
     taken: set[int] = set()
     for likeness, _, old, new, here in pairs:
-        alone = [sum(op.table == old.table for op, _ in gone), sum(op.table == old.table for op in come)] == [1, 1]
+        alone = (drops[old.table], adds[old.table]) == (1, 1)
         if id(old) in taken or id(new) in taken or (likeness < _ALIKE and not alone) or _is_moved(old, new, steps):
             continue
         taken |= {id(old), id(new)}
@@ -139,16 +145,25 @@ def _only_changes_schema(op: Operation) -> bool:
 
 def _tables(steps: list[_Step]) -> Iterator[Found]:
     come = [op for op, here in steps if isinstance(op, CreateTable) and not op.from_effect]
-    for op, here in steps:
-        if not isinstance(op, DropTable) or op.from_effect or here.is_new(op.table) or not here.is_live(op.table):
-            continue
+    gone = [
+        (op, here)
+        for op, here in steps
+        if isinstance(op, DropTable) and not op.from_effect and not here.is_new(op.table) and here.is_live(op.table)
+    ]
+    taken: set[str] = set()
+    for op, here in sorted(
+        gone, key=lambda step: -max((_likeness(step[0].table, new.table) for new in come), default=0)
+    ):
         rows = rows_of(op.table, here)
         columns = _columns_of(op, here)
-        for new in come:
+        for new in sorted(come, key=lambda one: -_likeness(op.table, one.table)):
+            if new.table in taken:
+                continue
             if new.table == op.table or not _same_columns(columns, new.columns, op.table, new.table):
                 continue
+            taken.add(new.table)
             if _is_copied(op.table, new.table, steps):
-                continue
+                break
             yield Found(
                 f"{op.table} is dropped and {new.table} created with the same columns, which looks like a rename: "
                 f"{rows.text} would be lost.",

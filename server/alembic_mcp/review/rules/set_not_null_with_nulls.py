@@ -91,7 +91,7 @@ def _is_guaranteed(table: str, column: str, context: Context) -> bool:
         isinstance(step.op, AddConstraint)
         and step.op.table == step.table
         and (step.op.expression or "").lower().replace('"', "").replace("(", " ").replace(")", " ").split() == words
-        for step in steps_before(table, [column], context)
+        for step in steps_before(table, [column], context, (AddConstraint,))
     )
 
 

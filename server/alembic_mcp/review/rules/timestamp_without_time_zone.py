@@ -13,7 +13,11 @@ from ..declared import new_types
 from ..rule import Found, rule
 
 
-@rule(severity=Severity.INFO, remedy="Use sa.DateTime(timezone=True).")
+@rule(
+    severity=Severity.INFO,
+    remedy="Use sa.DateTime(timezone=True).",
+    together="{} have no time zone: the same value is another moment for whoever has another time zone.",
+)
 def timestamp_without_time_zone(op: Operation, context: Context) -> Found | None:
     """Judge the types of new and changed columns, on PostgreSQL."""
     if not context.is_postgresql or not context.running:
@@ -28,4 +32,5 @@ def timestamp_without_time_zone(op: Operation, context: Context) -> Found | None
         f"{columns} {'have' if len(names) > 1 else 'has'} no time zone: the same value is another moment for whoever "
         "has another time zone.",
         remedy=f"Declare {', '.join(names)} as sa.DateTime(timezone=True).",
+        subject=columns,
     )

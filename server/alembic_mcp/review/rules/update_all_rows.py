@@ -15,6 +15,7 @@ from ..context import Context
 from ..counts import Count, rows_of
 from ..questions import Question
 from ..rule import Found, rule
+from ..spreading import spread
 
 
 def _asks(op: Operation, context: Context) -> Iterable[Question]:
@@ -45,7 +46,7 @@ def update_all_rows(op: Operation, context: Context) -> Found | None:
         severity = Severity.INFO
     what = what if overwritten or not op.columns else ""
     return Found(
-        f"Updates every row of {op.table} ({rows.text}) in one statement{what}.",
+        f"Updates every row of {op.table} ({rows.text}) in one statement{what}.{spread(op, context).text}",
         remedy=_remedy(op, overwritten),
         severity=severity,
         evidence={**rows.evidence, "columns": list(op.columns), "condition": None},
@@ -55,11 +56,13 @@ def update_all_rows(op: Operation, context: Context) -> Found | None:
 def _conditional(op: Update, rows: Count, overwritten: list[str], context: Context) -> Found | None:
     """With a condition it is about many rows only; what it meets is at most what the table has."""
     known = rows if rows.number is not None else rows_of(op.table, context)
+    if rows.limited and (rows.number is None or rows.number <= context.path.large_rows):
+        return None  # one batch
     if not known.number or known.number <= context.path.large_rows:
         return None
     met = rows.text if rows.number is not None else f"up to {known.text}"
     return Found(
-        f"Updates {met} of {op.table} where {op.where} in one statement.",
+        f"Updates {met} of {op.table} where {op.where} in one statement.{spread(op, context).text}",
         remedy=_remedy(op, overwritten),
         severity=Severity.WARNING if context.running else Severity.INFO,
         evidence={**rows.evidence, "columns": list(op.columns), "condition": op.where},

@@ -14,7 +14,12 @@ from ..declared import declared, listed_values
 from ..rule import Found, rule
 
 
-@rule(severity=Severity.INFO, remedy="Use an enum type, or a table that holds the values and a foreign key to it.")
+@rule(
+    severity=Severity.INFO,
+    remedy="Use an enum type, or a table that holds the values and a foreign key to it.",
+    together="{} are text with a CHECK of the values that they may have: another value means another CHECK, and every "
+    "row is read for it.",
+)
 def varchar_for_enum(op: Operation, context: Context) -> Iterator[Found]:
     """Judge new CHECK constraints with a list of texts; one that takes the place of another is left out."""
     if context.path.dialect == "sqlite" or not context.running:
@@ -34,11 +39,9 @@ def varchar_for_enum(op: Operation, context: Context) -> Iterator[Found]:
                 remedy=f"Declare {column} as sa.Enum({', '.join(map(repr, values[:3]))}{', ...' if values[3:] else ''}"
                 f', name="{column}"), or give the values a table of their own.',
                 table=check.table,
+                subject=f"{check.table}.{column}",
             )
 
 
 def _replaces(op: AddConstraint, context: Context) -> bool:
-    return any(
-        isinstance(other, DropConstraint) and (other.table, other.name) == (op.table, op.name)
-        for other in context.prior
-    )
+    return op.name is not None and context.prior.has(DropConstraint, table=op.table, name=op.name)

@@ -17,6 +17,7 @@ from ..context import Context
 from ..counts import rows_of
 from ..rule import Found, revision_rule
 from ..source import functions
+from ..spreading import spread
 from .update_all_rows import update_all_rows
 
 _WRITES = ("execute", "exec_driver_sql", "executemany", "merge", "add", "add_all", "delete", "bulk_update_mappings",
@@ -38,7 +39,7 @@ def writes_data(context: Context) -> Iterator[Found]:
     lines = {op.line for op in context.later} | {one.line for op in context.later for one in op.statements}
     for loop in unseen_loops(context.revision.source, context.direction, lines):
         yield Found(
-            "Writes rows one by one in a loop over what it reads: the copy is empty, so what it writes was not seen.",
+            "Writes rows that it makes of rows that it reads: the copy is empty, so what it writes was not seen.",
             severity=Severity.WARNING,
             remedy="Write it as one statement of SQL, UPDATE ... FROM or INSERT ... SELECT, so that it can be judged.",
             line=loop,
@@ -66,7 +67,8 @@ def _write(op: Operation, context: Context, *, one_by_one: bool) -> Found | None
         if met.none:
             return None
         some = f"{met.text} of {op.table}" if met.number is not None else f"rows of {op.table}"
-        problem = f"Updates {some}{columns}{each}; it has {rows.text}."
+        each = each or (", a few at a time" if met.limited else "")
+        problem = f"Updates {some}{columns}{each}; it has {rows.text}.{spread(op, context).text}"
     return Found(
         problem,
         remedy=f"Make sure that it can run twice, and that going back needs none of what it changes in {op.table}.",
@@ -80,17 +82,47 @@ def _write(op: Operation, context: Context, *, one_by_one: bool) -> Found | None
 
 
 def unseen_loops(source: str, direction: Direction, lines: set[int]) -> Iterator[int]:
-    """Lines of loops over rows that write, and of which nothing was seen to run."""
+    """Lines of loops over rows that write, and of bulk writes, of which nothing was seen to run; the outermost ones."""
     for function in functions(source, direction.value):
+        told: list[range] = []
         for loop in ast.walk(function):
-            if not isinstance(loop, (ast.For, ast.While)):
+            if isinstance(loop, ast.Call) and _is_bulk(loop) and not any(loop.lineno in inside for inside in told):
+                here = range(loop.lineno, (loop.end_lineno or loop.lineno) + 1)
+                if not any(line in here for line in lines):
+                    yield loop.lineno
+            if not isinstance(loop, (ast.For, ast.While)) or any(loop.lineno in inside for inside in told):
                 continue
             if isinstance(loop, ast.For) and isinstance(loop.iter, (ast.List, ast.Tuple)):
                 continue
             calls = (node for part in loop.body for node in ast.walk(part) if isinstance(node, ast.Call))
             end = loop.end_lineno or loop.lineno
-            if any(map(_is_write, calls)) and not any(loop.lineno < line <= end for line in lines):
+            if (any(map(_is_write, calls)) or _changes_objects(loop, function)) and not any(
+                loop.lineno < line <= end for line in lines
+            ):
+                told.append(range(loop.lineno, end + 1))
                 yield loop.lineno
+
+
+def _is_bulk(call: ast.Call) -> bool:
+    """True for what a session writes at once, if there is anything to write."""
+    attribute = call.func.attr if isinstance(call.func, ast.Attribute) else ""
+    return attribute.startswith("bulk_") and "session" in ast.unparse(call.func).lower()
+
+
+def _changes_objects(loop: ast.For | ast.While, function: ast.AST) -> bool:
+    """True for a loop that sets attributes of what it walks over, in a function that has a session to write them."""
+    if not isinstance(loop, ast.For):
+        return False
+    walked = {node.id for node in ast.walk(loop.target) if isinstance(node, ast.Name)}
+    sets = any(
+        isinstance(node, ast.Attribute)
+        and isinstance(node.ctx, ast.Store)
+        and isinstance(node.value, ast.Name)
+        and node.value.id in walked
+        for part in loop.body
+        for node in ast.walk(part)
+    )
+    return sets and any(isinstance(node, ast.Name) and "session" in node.id.lower() for node in ast.walk(function))
 
 
 def _is_write(call: ast.Call) -> bool:
