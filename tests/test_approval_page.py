@@ -7,13 +7,14 @@ import sqlite3
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 
+import anyio
 import httpx2
 import pytest
 from approval_desk import PASSPHRASE, Desk, desk_at
 from tiny_projects import on_sqlite
 
 from alembic_mcp import approvals
-from alembic_mcp.approval_page import ApprovalPage, Enrolment
+from alembic_mcp.approval_page import ApprovalPage, Enrolment, Signing
 from alembic_mcp.approval_page.app import asgi_app
 from alembic_mcp.store.records import default_file
 from alembic_mcp.workflows import approve, change
@@ -55,8 +56,8 @@ class Browser:
 
 
 @asynccontextmanager
-async def browser_at(desk, enrolment=None, origin=OURS):
-    transport = httpx2.ASGITransport(asgi_app(desk.app, PORT, enrolment))
+async def browser_at(desk, enrolment=None, origin=OURS, signing=None):
+    transport = httpx2.ASGITransport(asgi_app(desk.app, PORT, enrolment, signing))
     async with httpx2.AsyncClient(transport=transport, base_url=origin) as http:
         yield Browser(http, desk)
 
@@ -457,6 +458,59 @@ async def test_it_is_served_when_it_is_first_needed_and_stops_with_the_server(de
         with pytest.raises(httpx2.ConnectError):
             await http.get(address)
     assert await page.address(plan) is None
+
+
+async def test_a_browser_that_is_closed_halfway_answers_nothing_and_keeps_nobody_else_from_answering(desk, plan):
+    async with ApprovalPage(desk.app) as page:
+        origin = await page.origin()
+        async with httpx2.AsyncClient(base_url=origin, headers={"Origin": origin}) as http:
+            token = re.search(r'name="token" value="([0-9a-f]{64})"', (await http.get(f"/plans/{plan}")).text)[1]
+            form = {
+                "token": token,
+                "approver": desk.approver.fingerprint,
+                "passphrase": PASSPHRASE,
+                "database": "app.db",
+            }
+            body = str(httpx2.QueryParams(form))
+            head = (
+                f"POST /plans/{plan}/approve HTTP/1.1\r\nHost: {origin.removeprefix('http://')}\r\nOrigin: {origin}\r\n"
+                f"Cookie: {'; '.join(f'{name}={value}' for name, value in http.cookies.items())}\r\n"
+                f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(body)}\r\n\r\n"
+            )
+            port = int(origin.rpartition(":")[2])
+            async with await anyio.connect_tcp("127.0.0.1", port) as closed:
+                await closed.send((head + body[:-1]).encode())
+            assert await desk.state(plan) == "open"
+            assert (await http.post(f"/plans/{plan}/approve", data=form)).status_code == 303
+            assert await desk.state(plan) == "approved"
+
+
+async def test_nothing_can_be_signed_unless_a_terminal_began_it(browser):
+    page = await browser.get("/sign")
+    assert "Nothing to sign" in page.text
+    token = re.search(r'data-token="([0-9a-f]{64})"', page.text)[1]
+    headers = {"Origin": OURS, "Content-Type": "application/json"}
+    for path in ("/sign/options", "/sign/finish"):
+        for more in ({"X-Form-Token": token}, {"X-Form-Token": "0" * 64}, {}):
+            answer = await browser.http.post(path, content=b"{}", headers={**headers, **more})
+            assert answer.status_code == 403
+
+
+@pytest.mark.parametrize("credential", [None, {}, {"rawId": "AAAA"}, {"rawId": "a2V5", "response": {}}])
+async def test_what_is_no_signature_signs_nothing(credential, desk):
+    key = approvals.passkey("Ann's laptop", b"key", b"key")
+    signing = Signing("Revoke", ("Bob goes.",), approvals.revocation("SHA256:x"), (key,))
+    async with browser_at(desk, signing=signing) as browser:
+        page = await browser.get("/sign")
+        assert "Bob goes." in page.text
+        token = re.search(r'data-token="([0-9a-f]{64})"', page.text)[1]
+        headers = {"Origin": OURS, "X-Form-Token": token}
+        options = await browser.http.post("/sign/options", json={}, headers=headers)
+        assert approvals.decode(options.json()["challenge"]) == approvals.challenge(signing.statement)
+        answer = await browser.http.post("/sign/finish", json={"credential": credential}, headers=headers)
+        assert answer.status_code == 403
+        assert (await browser.http.post("/sign/finish", json={}, headers={"Origin": OURS})).status_code == 403
+    assert signing.signed is None
 
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6], ids=["127.0.0.1", "::1"])

@@ -11,7 +11,7 @@ from alembic_mcp.errors import Refused
 
 CHEAP = (2**4, 8, 1)
 PASSPHRASE = "blue tractor winter seven"
-STATEMENT = approvals.statement("p1", "d" * 64, "postgresql:1:app", 1_800_000_000.9)
+STATEMENT = approvals.statement("p1", "d" * 64, "s" * 64, "postgresql:1:app", 1_800_000_000.9)
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +34,21 @@ def test_what_the_approver_signed_verifies(ada):
 @pytest.mark.parametrize(
     "other",
     [
-        pytest.param(approvals.statement("p2", "d" * 64, "postgresql:1:app", 1_800_000_000), id="another plan"),
-        pytest.param(approvals.statement("p1", "e" * 64, "postgresql:1:app", 1_800_000_000), id="another digest"),
-        pytest.param(approvals.statement("p1", "d" * 64, "postgresql:2:app", 1_800_000_000), id="another database"),
-        pytest.param(approvals.statement("p1", "d" * 64, "postgresql:1:app", 1_900_000_000), id="another expiry"),
+        pytest.param(
+            approvals.statement("p2", "d" * 64, "s" * 64, "postgresql:1:app", 1_800_000_000), id="another plan"
+        ),
+        pytest.param(
+            approvals.statement("p1", "d" * 64, "t" * 64, "postgresql:1:app", 1_800_000_000), id="shown otherwise"
+        ),
+        pytest.param(
+            approvals.statement("p1", "e" * 64, "s" * 64, "postgresql:1:app", 1_800_000_000), id="another digest"
+        ),
+        pytest.param(
+            approvals.statement("p1", "d" * 64, "s" * 64, "postgresql:2:app", 1_800_000_000), id="another database"
+        ),
+        pytest.param(
+            approvals.statement("p1", "d" * 64, "s" * 64, "postgresql:1:app", 1_900_000_000), id="another expiry"
+        ),
         pytest.param(approvals.revocation("p1"), id="another purpose"),
         pytest.param(b"", id="nothing"),
     ],

@@ -1,31 +1,20 @@
 """Approving at a terminal: a real one, a real passphrase, and nothing that an agent could pass instead."""
 
 import json
-import os
 import re
-import select
-import subprocess
 import sys
-import time
-from contextlib import contextmanager
 
 import pytest
+from sitting import at_terminal, run
 from tiny_projects import Place, make, on_sqlite
 
 from alembic_mcp import approvals
 from alembic_mcp.cli.tty import plain
 from alembic_mcp.store import Store
 
-COMMAND = [sys.executable, "-m", "alembic_mcp"]
-SECONDS = 90
 PASSPHRASE = "blue tractor winter seven"
 CHEAP = (2**4, 8, 1)
 PYTHON = ["--python", sys.executable]
-TAKE = """
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)  # its own session's terminal: /dev/tty
-os.execv(sys.argv[1], sys.argv[1:])
-"""
 
 
 @pytest.fixture
@@ -47,79 +36,6 @@ def ada(store):
     person = approvals.enroll("Ada", PASSPHRASE, scrypt=CHEAP)
     store.add_approver(person)
     return person
-
-
-def run(*arguments, cwd):
-    """Run a command that has no terminal."""
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-        start_new_session=True,
-    )
-
-
-class Sitting:
-    """Somebody at a terminal in which a command runs."""
-
-    def __init__(self, controller, process):
-        self.controller, self.process, self.shown, self.read = controller, process, "", 0
-
-    def until(self, words):
-        """Wait until the terminal shows *words* behind what was waited for before."""
-        end = time.monotonic() + SECONDS
-        while words not in self.shown[self.read :]:
-            ready, _, _ = select.select([self.controller], [], [], end - time.monotonic())
-            assert ready, f"{words!r} did not come: {self.shown}"
-            try:
-                self.shown += os.read(self.controller, 65536).decode(errors="replace")
-            except OSError:
-                raise AssertionError(f"it ended before {words!r}: {self.shown}") from None
-        self.read = self.shown.index(words, self.read) + len(words)
-        return self
-
-    def type(self, line):
-        os.write(self.controller, f"{line}\n".encode())
-        return self
-
-    def end(self):
-        """Exit code, and all that was shown."""
-        while True:
-            try:
-                read = os.read(self.controller, 65536)
-            except OSError:
-                break
-            if not read:
-                break
-            self.shown += read.decode(errors="replace")
-        return self.process.wait(timeout=SECONDS), self.shown
-
-
-@contextmanager
-def at_terminal(*arguments, cwd):
-    """Run a command in a terminal of its own."""
-    controller, terminal = os.openpty()
-
-    process = subprocess.Popen(
-        [sys.executable, "-c", TAKE, *COMMAND, *arguments],
-        cwd=cwd,
-        stdin=terminal,
-        stdout=terminal,
-        stderr=terminal,
-        start_new_session=True,
-    )
-    os.close(terminal)
-    try:
-        yield Sitting(controller, process)
-    finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait(timeout=SECONDS)
-        os.close(controller)
 
 
 def planned(folder):
@@ -279,7 +195,7 @@ def test_a_pinned_database_takes_no_other_approver(postgres_folder, ada, store):
     ran = run("upgrade", "--json", *PYTHON, cwd=folder)
     plan = json.loads(ran.stdout)["plan"]["id"]
     stored = store.get(plan)
-    statement = approvals.statement(plan, stored.digest, stored.details.identity, stored.expires)
+    statement = stored.to_sign
     assert store.approve(plan, ada.fingerprint, approvals.sign(ada, PASSPHRASE, statement), statement) == "approved"
     ran = run("upgrade", *PYTHON, cwd=folder)
     assert ran.returncode == 4, ran.stdout

@@ -179,6 +179,44 @@ async def test_another_database_behind_the_same_address_voids_it(folder, db, tmp
         assert "for another database" in again.summary
 
 
+async def test_an_approval_for_staging_is_none_for_production(folder, tmp_path, monkeypatch):
+    (folder / "alembic" / "env.py").write_text(
+        (folder / "alembic" / "env.py")
+        .read_text()
+        .replace("from alembic import context\n", "import os\n\nfrom alembic import context\n", 1)
+        .replace(
+            "def run():\n", "def run():\n    config.set_main_option('sqlalchemy.url', os.environ['SHOP_URL'])\n", 1
+        )
+    )
+    places = {}
+    for name in ("staging", "production"):
+        (tmp_path / name).mkdir()
+        places[name] = on_sqlite(tmp_path / name)
+        monkeypatch.setenv(f"{name.upper()}_URL", places[name].url)
+    (folder / "pyproject.toml").write_text(
+        "".join(
+            f'[tool.alembic-mcp.databases.{name}]\nenvironment = "production"\n'
+            f'env = {{ SHOP_URL = "{name.upper()}_URL" }}\n'
+            for name in places
+        )
+    )
+    async with opened(folder) as app:
+        ada = await enrolled(app)
+        staging, production = (Request("upgrade", "head", database=name) for name in places)
+        made = await upgrade(app, request=staging)
+        assert await say_yes(app, made, ada) is Outcome.APPROVED
+        other = await upgrade(app, request=production)
+        assert (other.status, other.applied) == ("needs_approval", False)
+        assert other.plan.id != made.plan.id
+        monkeypatch.setenv("STAGING_URL", places["production"].url)
+        with pytest.raises(Refused, match="another database"):
+            await upgrade(app, request=Request("upgrade", "head", database="staging", plan=made.plan.id))
+        assert places["production"].columns("person") == []
+        monkeypatch.setenv("STAGING_URL", places["staging"].url)
+        assert (await upgrade(app, request=staging)).applied
+        assert places["production"].columns("person") == []
+
+
 async def test_a_decline_is_told_with_its_reason_and_the_next_call_asks_anew(folder):
     async with opened(folder) as app:
         await enrolled(app)

@@ -13,6 +13,7 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 
 from alembic_mcp import approvals
+from alembic_mcp.audit import BEGINNING, canonical, entry_hash
 from alembic_mcp.errors import Failed, Refused
 from alembic_mcp.store import Details, Outcome, Store, tables
 from alembic_mcp.store.tables import APPROVERS, AUDIT, HEAD, KNOWN, PLANS
@@ -79,7 +80,7 @@ def opened(store, digest="d", lifetime=900, wish="upgrade head"):
 
 def signed(store, plan_id, who):
     plan = store.get(plan_id)
-    statement = approvals.statement(plan.id, plan.digest, plan.details.identity, plan.expires)
+    statement = plan.to_sign
     return approvals.sign(who, PASSPHRASES[who.name], statement), statement
 
 
@@ -335,6 +336,78 @@ def test_a_rebuilt_chain_still_lacks_a_signature(store, tamper):
     said = {**entry.said, "digest": "e", "statement": entry.said["statement"].replace('"d"', '"e"')}
     tamper(AUDIT.update().where(AUDIT.c.number == entry.number).values(payload=json.dumps(said)))
     assert f"entry {entry.number}: the signature of Ada does not verify" in store.verify_audit()
+
+
+def rewritten(store, tamper, kind, **changes):
+    """Write an entry anew, as whoever rebuilds the whole chain could; its number."""
+    entry = [one for one in store.entries() if one.kind == kind][-1]
+    payload = canonical({**entry.said, **changes})
+    tamper(AUDIT.update().where(AUDIT.c.number == entry.number).values(payload=payload))
+    previous = BEGINNING
+    for one in store.entries():
+        values = {"number": one.number, "at": one.at, "kind": one.kind, "plan": one.plan, "payload": one.payload}
+        hash_ = entry_hash(**values, previous=previous)
+        tamper(AUDIT.update().where(AUDIT.c.number == one.number).values(previous=previous, hash=hash_))
+        tamper(HEAD.update().values(number=one.number, hash=hash_))
+        previous = hash_
+    return entry.number
+
+
+def marked(store, who, environment="development", **more):
+    """The entry of a mark that *who* has signed."""
+    statement = approvals.marking("postgresql:1:app", environment, (), 1.0)
+    evidence = approvals.sign(who, PASSPHRASES[who.name], statement)
+    said = {"identity": "postgresql:1:app", "environment": environment, "approvers": [], "loosens": ["x"]}
+    said |= {"signed": True, "by": who.fingerprint, "statement": statement.decode(), "evidence": evidence}
+    store.audit("mark", None, {**said, **more})
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "said"),
+    [
+        pytest.param("approver enrolled", {"name": "Eve"}, "counted has signed Eve in", id="enrolment"),
+        pytest.param("approver enrolled", {"added_by": None}, "has signed Bob in", id="enrolment by nobody"),
+        pytest.param("approver enrolled", {"public_key": "AAAA"}, "not the one of the fingerprint", id="another key"),
+        pytest.param("approver revoked", {"fingerprint": "SHA256:x"}, "signed the end of SHA256:x", id="revocation"),
+        pytest.param("approver revoked", {"evidence": None}, "no approver that counted", id="revocation by nobody"),
+        pytest.param("mark", {"environment": "staging"}, "has signed the marks", id="mark"),
+        pytest.param("mark", {"evidence": {}}, "has signed the marks", id="mark by nobody"),
+        pytest.param("mark", {"by": "SHA256:x", "signed": False}, "has signed the marks", id="mark by somebody"),
+        pytest.param("approved", {"digest": "e"}, "the signature of Ada does not verify", id="approval"),
+        pytest.param("approved", {"evidence": {}}, "the signature of Ada does not verify", id="approval by nobody"),
+    ],
+)  # fmt: skip
+def test_a_whole_chain_that_was_rebuilt_lacks_the_signature(store, tamper, kind, changes, said):
+    ada, plan = enrolled(store), opened(store)
+    approved(store, plan, ada)
+    marked(store, ada)
+    bob = enrolled(store, "Bob", by=ada)
+    end = approvals.revocation(bob.fingerprint)
+    if kind == "approver revoked":
+        store.revoke(bob.fingerprint, ada.fingerprint, approvals.sign(ada, PASSPHRASES["Ada"], end))
+    assert store.verify_audit() == []
+    number = rewritten(store, tamper, kind, **changes)
+    found = [problem for problem in store.verify_audit() if problem.startswith(f"entry {number}:")]
+    assert any(said in problem for problem in found), store.verify_audit()
+    assert not any("altered" in problem for problem in store.verify_audit()), "the chain itself is whole"
+
+
+def test_an_approval_by_somebody_who_was_revoked_by_then_is_found(store):
+    ada = enrolled(store)
+    bob = enrolled(store, "Bob", by=ada)
+    plan = opened(store)
+    approved(store, plan, bob)
+    end = approvals.revocation(bob.fingerprint)
+    store.revoke(bob.fingerprint, ada.fingerprint, approvals.sign(ada, PASSPHRASES["Ada"], end))
+    assert store.verify_audit() == [], "he counted when he approved"
+    entry = next(one for one in store.entries() if one.kind == "approved")
+    store.audit("approved", plan, entry.said)
+    assert any("Bob was no approver by then" in problem for problem in store.verify_audit())
+
+
+def test_a_mark_that_loosens_without_anybody_who_could_sign_is_no_problem(store):
+    store.audit("mark", None, {"identity": "i", "environment": "development", "loosens": ["x"], "signed": False})
+    assert store.verify_audit() == []
 
 
 def test_no_password_comes_into_the_trail(store):

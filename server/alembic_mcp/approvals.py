@@ -109,10 +109,23 @@ def is_fingerprint(text: str) -> bool:
     return _FINGERPRINT.match(text) is not None
 
 
-def statement(plan_id: str, digest: str, database_identity: str, expires: float) -> bytes:
-    """What an approver of a plan signs; *expires* in seconds since 1970, rounded down."""
+def statement(plan_id: str, digest: str, shown: str, database_identity: str, expires: float) -> bytes:
+    """What an approver of a plan signs.
+
+    Args:
+        plan_id: the plan's.
+        digest: SHA-256 of what is done.
+        shown: SHA-256 of all that the approver is shown about it.
+        database_identity: see `Target`.
+        expires: seconds since 1970, rounded down.
+    """
     return _canonical(
-        "alembic-mcp approval", plan=plan_id, digest=digest, database=database_identity, expires=int(expires)
+        "alembic-mcp approval",
+        plan=plan_id,
+        digest=digest,
+        shown=shown,
+        database=database_identity,
+        expires=int(expires),
     )
 
 

@@ -13,7 +13,7 @@ from .errors import redact
 __all__ = ["BEGINNING", "Entry", "canonical", "clean", "entry_hash", "problems"]
 
 BEGINNING = "0" * 64
-_AS_THEY_ARE = ("evidence", "statement", "public_key")
+_AS_THEY_ARE = ("evidence", "statement", "public_key", "credential_id")
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import http.server
 import re
 import threading
 from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -285,10 +286,10 @@ async def test_a_passkey_signs_this_very_plan(desk, driver):
 
     await run_sync(sign)
     stored = (await approve.plan(desk.app, plan)).stored
-    statement = approvals.statement(plan, stored.digest, stored.details.identity, stored.expires)
+    statement = stored.to_sign
     assert stored.approver == laptop.fingerprint
     assert approvals.verify(laptop, statement, stored.evidence)
-    other = approvals.statement(plan, "0" * 64, stored.details.identity, stored.expires)
+    other = replace(stored, digest="0" * 64).to_sign
     assert not approvals.verify(laptop, other, stored.evidence)
     assert (await desk.ask()).applied is True
 
@@ -422,7 +423,7 @@ async def test_a_script_of_another_page_reads_nothing(desk, driver):
 # For everybody
 
 
-@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+@pytest.mark.parametrize("width", [320, 1280])
 async def test_nothing_sticks_out_at_any_width(width, desk, driver):
     address = await desk.app.approval_address(await desk.plan())
 

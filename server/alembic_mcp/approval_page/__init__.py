@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .enrolment import Enrolment
-from .page import ApprovalPage, enrol_passkey
+from .page import ApprovalPage, enrol_passkey, sign_by_passkey
+from .signing import Signing
 
-__all__ = ["ApprovalPage", "Enrolment", "enrol_passkey"]
+__all__ = ["ApprovalPage", "Enrolment", "Signing", "enrol_passkey", "sign_by_passkey"]

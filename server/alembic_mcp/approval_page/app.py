@@ -19,7 +19,7 @@ from starlette.routing import Route
 from ..errors import NotDone, Refused
 from ..store import Outcome
 from ..workflows import approve as workflow
-from . import enrolling, passkeys
+from . import enrolling, passkeys, signatures
 from .guard import Guard, Tokens
 from .presentation import present
 from .sent import TOKEN_HEADER, sent_form, sent_json
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from ..workflows.app import App
     from .enrolment import Enrolment
+    from .signing import Signing
 
 __all__ = ["asgi_app"]
 
@@ -45,8 +46,11 @@ STATUS = {
 }
 
 
-def asgi_app(app: App, port: int, enrolment: Enrolment | None = None) -> ASGIApp:
-    """The page of *app* on *port*, behind its guard; it enrols a passkey only where *enrolment* says so."""
+def asgi_app(app: App, port: int, enrolment: Enrolment | None = None, signing: Signing | None = None) -> ASGIApp:
+    """The page of *app* on *port*, behind its guard.
+
+    It enrols a passkey only where *enrolment* says so, and has one sign something else only where *signing* does.
+    """
     desk = _Desk(app, port)
     routes = [
         Route("/", desk.plans),
@@ -57,6 +61,7 @@ def asgi_app(app: App, port: int, enrolment: Enrolment | None = None) -> ASGIApp
         Route("/plans/{plan}/passkey/options", desk.passkey_options, methods=["POST"]),
         Route("/plans/{plan}/passkey", desk.passkey, methods=["POST"]),
         *enrolling.routes(app, port, desk.tokens, enrolment),
+        *signatures.routes(port, desk.tokens, signing),
         *(Route(f"/{name}", _file(name)) for name in TYPES),
     ]
     return Guard(Starlette(routes=routes, exception_handlers={NotDone: _not_done, 404: _nothing_here}), port)

@@ -189,6 +189,28 @@ function enroll(place) {
   });
 }
 
+function offerSignature(place) {
+  const form = find("#sign", place);
+  if (!form) return;
+  const token = place.dataset.token;
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = find("button", form);
+    button.disabled = true;
+    try {
+      tell("Waiting for your passkey …");
+      const credential = await signWithPasskey(await post("/sign/options", token, {}));
+      tell("Checking the signature …");
+      const told = await post("/sign/finish", token, { credential });
+      form.hidden = true;
+      tell(`Signed by ${told.name}. You can close this page; the terminal goes on.`);
+    } catch (error) {
+      tell(inWords(error), true);
+      button.disabled = false;
+    }
+  });
+}
+
 const shown = find("article.plan");
 if (shown) {
   const plan = shown.dataset.plan;
@@ -204,6 +226,8 @@ if (shown) {
   const wrong = find("#error");
   if (wrong) wrong.focus();
 }
+const signing = find("#signing");
+if (signing) offerSignature(signing);
 const enrolling = find("#enrolment");
 if (enrolling) enroll(enrolling);
 countDown();

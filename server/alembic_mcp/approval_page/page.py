@@ -19,10 +19,11 @@ from .enrolment import Enrolment
 if TYPE_CHECKING:
     import uvicorn
 
-    from ..approvals import Approver
+    from ..approvals import Approver, Evidence
     from ..workflows.app import App
+    from .signing import Signing
 
-__all__ = ["ApprovalPage", "enrol_passkey"]
+__all__ = ["ApprovalPage", "enrol_passkey", "sign_by_passkey"]
 
 logger = logging.getLogger(__name__)
 
@@ -34,11 +35,14 @@ ENROLMENT_SECONDS = 600.0
 class ApprovalPage:
     """Serves the page from the running event loop. Use as an async context manager, or call `close`."""
 
-    def __init__(self, app: App, *, port: int = 0, enrolment: Enrolment | None = None) -> None:
+    def __init__(
+        self, app: App, *, port: int = 0, enrolment: Enrolment | None = None, signing: Signing | None = None
+    ) -> None:
         """Nothing is opened yet; *port* 0 takes a free one."""
         self._app = app
         self._port = port
         self._enrolment = enrolment
+        self._signing = signing
         self._once = anyio.Lock()
         self._server: uvicorn.Server | None = None
         self._serving: asyncio.Task[None] | None = None
@@ -88,7 +92,7 @@ class ApprovalPage:
             return
         self._port = sockets[0].getsockname()[1]
         ready = asyncio.Event()
-        server = self._server = _server(self._app, self._port, self._enrolment, ready)
+        server = self._server = _server(self._app, self._port, self._enrolment, self._signing, ready)
         self._serving = asyncio.create_task(server.serve(sockets=sockets), name="approval page")
         waiting = asyncio.create_task(ready.wait())
         await asyncio.wait({self._serving, waiting}, return_when=asyncio.FIRST_COMPLETED)
@@ -115,7 +119,28 @@ async def enrol_passkey(app: App, name: str, tell: Callable[[str], None]) -> App
     return enrolment.approver
 
 
-def _server(app: App, port: int, enrolment: Enrolment | None, ready: asyncio.Event) -> uvicorn.Server:
+async def sign_by_passkey(app: App, signing: Signing, tell: Callable[[str], None]) -> tuple[Approver, Evidence]:
+    """Have a passkey sign, through a page of its own that *tell* names to the person; by whom, and the evidence.
+
+    Raises:
+        Failed: no page can be served.
+        Refused: it was not signed within ten minutes.
+    """
+    async with ApprovalPage(app, signing=signing) as page:
+        origin = await page.origin()
+        if origin is None:
+            raise Failed("No page can be served here, and a passkey needs one.", "Use a passphrase instead.")
+        tell(f"Open {origin}/sign in your browser, and sign there with your passkey.")
+        with anyio.move_on_after(ENROLMENT_SECONDS):
+            await signing.done.wait()
+    if signing.signed is None:
+        raise Refused("Nothing was signed, and nothing was done.", "Start again.")
+    return signing.signed
+
+
+def _server(
+    app: App, port: int, enrolment: Enrolment | None, signing: Signing | None, ready: asyncio.Event
+) -> uvicorn.Server:
     import uvicorn  # noqa: PLC0415 - half a second that a server whose changes nobody is asked about does without
 
     from .app import asgi_app  # noqa: PLC0415
@@ -131,7 +156,7 @@ def _server(app: App, port: int, enrolment: Enrolment | None, ready: asyncio.Eve
             ready.set()
 
     config = uvicorn.Config(
-        asgi_app(app, port, enrolment),
+        asgi_app(app, port, enrolment, signing),
         log_config=None,
         access_log=False,
         lifespan="off",

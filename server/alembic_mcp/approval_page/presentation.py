@@ -6,14 +6,14 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..locks import LockMode
+from ..losses import COUNTED as COUNTED_RULES
+from ..losses import LOSING, destroys
 from ..operations import Direction
 from ..report import ChangeReport, Database, Finding, Level, RehearsalSummary, Severity, StatementLine
 from ..target import Environment
 
 __all__ = ["Blocked", "Loss", "Part", "Presentation", "WayBack", "amount", "duration", "main_drops", "present"]
 
-DESTROYING_RULES = ("drop-table", "drop-column", "truncate", "delete-rows")
-CHANGING_RULES = ("narrows-type", "update-all-rows", "drop-schema", "drops-partition-child", "enum-value-removed")
 LOSING_PARTS = ("table constraint",)
 LOSING_KINDS = ("table column", "materialized view", "table", "view", "type", "schema", "function")
 COUNTED = ("rows", "values")
@@ -188,15 +188,16 @@ def _route(report: ChangeReport) -> str:
 def _losses(report: ChangeReport, statements: tuple[StatementLine, ...], running: Direction) -> Iterator[Loss]:
     texts = []
     for finding in report.findings:
-        if finding.rule not in (*DESTROYING_RULES, *CHANGING_RULES) or finding.direction is not running:
+        if finding.rule not in LOSING or finding.direction is not running:
             continue
         texts.append(f"{finding.table} {finding.problem}")
         figures = [amount(finding.evidence.get(key), key) for key in COUNTED]
         figure = next((text for text in figures if text), "")
         empty = finding.severity is Severity.INFO
         about = "about " if figure and finding.evidence.get("estimated") else ""
-        counted = finding.rule in DESTROYING_RULES and not empty
-        yield Loss(about + (figure or "unknown number") if counted else "", finding.problem, certain=not empty)
+        counted = destroys(finding)
+        certain = counted or (finding.rule not in (*COUNTED_RULES, "narrows-type") and not empty)
+        yield Loss(about + (figure or "unknown number") if counted else "", finding.problem, certain=certain)
     named = " ".join(texts)
     for item in dict.fromkeys(item for line in statements for item in line.dropped):
         kind, name = _object(item)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
@@ -13,7 +14,7 @@ from .terminal import Progress
 from .tty import Terminal, open_terminal
 
 if TYPE_CHECKING:
-    from ..approvals import Approver
+    from ..approvals import Approver, Evidence
     from ..workflows.app import App
     from ..workflows.approve import WaitingPlan
     from ..workflows.mark import Marking
@@ -51,7 +52,7 @@ def approve(
     ] = None,
     who: AsOption = None,
 ) -> None:
-    """Show a plan, and approve it with your passphrase.
+    """Show a plan, and approve it with your passphrase, or with your passkey in a browser.
 
     Needs a terminal: the passphrase is read there, and from nowhere else.
     """
@@ -82,6 +83,12 @@ async def _approve(app: App, terminal: Terminal, waiting: WaitingPlan, who: str 
     typed = None
     if waiting.type_name:
         typed = await terminal.ask(f"Data is lost. Type the name of the database ({waiting.database_name}): ")
+    if person.kind == "passkey":
+        lines = (f"Plan {waiting.id}, digest {waiting.stored.digest}, as the terminal shows it.",)
+        what = _Statement("Approve a plan", lines, waiting.statement)
+        _, evidence = await _signed(app, terminal, [person], None, what)
+        outcome = await workflow.approve(app, waiting.id, person.fingerprint, evidence, typed)
+        return _told(outcome.message, done=outcome is Outcome.APPROVED)
     while True:
         passphrase = await terminal.secret(f"Passphrase of {person.name}, to approve: ")
         outcome = await workflow.approve(app, waiting.id, person.fingerprint, passphrase, typed)
@@ -116,9 +123,10 @@ def enroll(
             new = await anyio.to_thread.run_sync(approvals.enroll, name, passphrase)
             if not there:
                 return _enrolled(await workflow.add_approver(app, new), there)
-            signer = await _choose(terminal, there, by)
-            secret = await terminal.secret(f"Passphrase of {signer.name}, to let {name} in: ")
-            return _enrolled(await workflow.add_approver(app, new, signer.fingerprint, secret), there)
+            lines = (f"{name} ({new.fingerprint}) will be able to approve, with a passphrase.",)
+            what = _Statement(f"let {name} in", lines, approvals.enrolment(new))
+            signer, evidence = await _signed(app, terminal, there, by, what)
+            return _enrolled(await workflow.add_approver(app, new, signer.fingerprint, evidence), there)
 
     run_command(Report, work)
 
@@ -159,17 +167,20 @@ def list_(*, json: JsonOption = False) -> None:
 def revoke(
     fingerprint: Annotated[str, typer.Argument(help="Whose approvals do not count any more.")], *, by: AsOption = None
 ) -> None:
-    """End an approver, by the passphrase of one that counts: what they approved and nobody used is void too."""
+    """End an approver, by the signature of one that counts: what they approved and nobody used is void too."""
 
     async def work(app: App, _name: str | None, progress: Progress) -> Report:
+        from .. import approvals
         from ..workflows import approve as workflow
 
         progress.hide()
         with open_terminal() as terminal:
             there = [one for one in await workflow.approvers(app) if one.revoked is None]
-            signer = await _choose(terminal, there, by)
-            secret = await terminal.secret(f"Passphrase of {signer.name}, to revoke {fingerprint}: ")
-            await workflow.revoke(app, fingerprint, signer.fingerprint, secret)
+            name = next((one.name for one in there if one.fingerprint == fingerprint), "an approver")
+            lines = (f"{name} ({fingerprint}) will not count any more.",)
+            what = _Statement(f"revoke {fingerprint}", lines, approvals.revocation(fingerprint))
+            signer, evidence = await _signed(app, terminal, there, by, what)
+            await workflow.revoke(app, fingerprint, signer.fingerprint, evidence)
             return Report(status="done", summary=f"{fingerprint} is revoked.")
 
     run_command(Report, work)
@@ -194,24 +205,23 @@ def mark(
     """
 
     async def work(app: App, name: str | None, progress: Progress) -> CurrentReport:
-        from .. import approvals
         from ..workflows import mark as workflow
 
         with open_terminal() as terminal:
             pins = tuple(approver) if approver else () if nobody else None
             marking = await workflow.prepare(app, environment, pins, project=name, database=database)
             progress.hide()
-            _show_marking(terminal, marking)
+            for line in _marks(marking):
+                terminal.say(line)
             if not marking.signers:
                 word = marking.located.target.name
                 if await terminal.ask(f"Type the name of the database ({word}) to mark it: ") != word:
                     return CurrentReport(status="refused", summary="Nothing was changed.", next_steps=["Try again."])
                 return await workflow.mark(app, marking, None, None)
-            person = await _choose(terminal, list(marking.signers), who)
-            import anyio
-
-            secret = await terminal.secret(f"Passphrase of {person.name}, to loosen it: ")
-            evidence = await anyio.to_thread.run_sync(approvals.sign, person, secret, marking.statement)
+            what = _Statement(
+                f"loosen the marks of {marking.located.target.name}", tuple(_marks(marking)), marking.statement
+            )
+            person, evidence = await _signed(app, terminal, list(marking.signers), who, what)
             return await workflow.mark(app, marking, person, evidence)
 
     run_command(CurrentReport, work, project, python)
@@ -234,32 +244,61 @@ def _show(terminal: Terminal, waiting: WaitingPlan) -> None:
     terminal.say(f"Digest: {stored.digest}\n")
 
 
-def _show_marking(terminal: Terminal, marking: Marking) -> None:
+def _marks(marking: Marking) -> list[str]:
     target = marking.located.target
-    terminal.say(f"{target.name} on {target.host or 'this machine'} ({target.identity})")
-    terminal.say(f"It counts as {marking.located.environment}: {marking.located.reason}.")
-    terminal.say(f"It will be marked {marking.environment}, approvers: {', '.join(marking.approvers) or 'not pinned'}")
-    for why in marking.why:
-        terminal.say(f"This loosens it: {why}.")
+    return [
+        f"{target.name} on {target.host or 'this machine'} ({target.identity})",
+        f"It counts as {marking.located.environment}: {marking.located.reason}.",
+        f"It will be marked {marking.environment}, approvers: {', '.join(marking.approvers) or 'not pinned'}",
+        *(f"This loosens it: {why}." for why in marking.why),
+    ]
+
+
+@dataclass(frozen=True)
+class _Statement:
+    """What is about to be signed: to do what, in full, and the bytes."""
+
+    purpose: str
+    lines: tuple[str, ...]
+    statement: bytes
+
+
+async def _signed(
+    app: App, terminal: Terminal, people: list[Approver], who: str | None, what: _Statement
+) -> tuple[Approver, Evidence]:
+    """Who of *people* signed, and the evidence: with the passphrase here, or with a passkey in the browser.
+
+    Raises:
+        Refused: nobody could, or nobody did; WrongPassphrase likewise.
+    """
+    import anyio
+
+    from .. import approvals
+
+    person = await _choose(terminal, people, who)
+    if person.kind == "passphrase":
+        secret = await terminal.secret(f"Passphrase of {person.name}, to {what.purpose}: ")
+        return person, await anyio.to_thread.run_sync(approvals.sign, person, secret, what.statement)
+    from ..approval_page import Signing, sign_by_passkey
+
+    title = what.purpose[:1].upper() + what.purpose[1:]
+    return await sign_by_passkey(app, Signing(title, what.lines, what.statement, (person,)), terminal.say)
 
 
 async def _choose(terminal: Terminal, people: list[Approver], who: str | None) -> Approver:
-    """The approver with a passphrase who sits at the terminal. Raises Refused if there is none."""
+    """The approver who sits at the terminal. Raises Refused if there is none."""
     from ..errors import Refused
 
-    able = [one for one in people if one.kind == "passphrase"]
-    if who is not None:
-        able = [one for one in able if one.fingerprint == who]
+    able = [one for one in people if who is None or one.fingerprint == who]
     if not able:
         raise Refused(
-            "Nobody who could do this with a passphrase is enrolled and counts here. Nothing was done.",
+            "Nobody who could sign this is enrolled and counts here. Nothing was done.",
             "alembic-mcp approver list shows who is enrolled, alembic-mcp approver enroll adds somebody.",
-            "An approver with a passkey uses the approval page.",
         )
     if len(able) == 1:
         return able[0]
     for number, one in enumerate(able, 1):
-        terminal.say(f"{number}  {one.name}  {one.fingerprint}")
+        terminal.say(f"{number}  {one.name}  {one.kind}  {one.fingerprint}")
     chosen = (await terminal.ask("Who are you? Number: ")).strip()
     if not chosen.isdigit() or not 1 <= int(chosen) <= len(able):
         raise Refused("That is none of the numbers. Nothing was done.", "Try again, or use --as.")

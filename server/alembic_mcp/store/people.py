@@ -70,8 +70,16 @@ def add(connection: sa.Connection, now: float, new: Approver, by: str | None, ev
         column.name: getattr(row, column.name) for column in APPROVERS.columns if column.name != "scrypt"
     }
     connection.execute(APPROVERS.insert().values(**values, scrypt=list(row.scrypt)))
-    said = {"fingerprint": row.fingerprint, "name": row.name, "kind": row.kind, "added_by": row.added_by}
-    trail.append(connection, now, ENROLLED, None, {**said, "evidence": row.evidence})
+    said = {
+        "fingerprint": row.fingerprint,
+        "name": row.name,
+        "kind": row.kind,
+        "public_key": approvals.encode(row.public_key),
+        "credential_id": approvals.encode(row.credential_id or b""),
+        "added_by": row.added_by,
+        "evidence": row.evidence,
+    }
+    trail.append(connection, now, ENROLLED, None, said)
 
 
 def revoke(connection: sa.Connection, now: float, gone: str, by: str, evidence: dict[str, str] | None) -> None:

@@ -30,8 +30,10 @@ __all__ = [
     "listed",
     "told",
     "unfinished",
+    "void",
 ]
 
+VOID = "what it shows is not what would be shown now"
 ATTEMPTS = 5
 """Wrong passphrases that lock a plan."""
 LONGEST = 7 * 86_400.0
@@ -89,7 +91,13 @@ def find_or_add(
         )
     )
     said = {name: getattr(details, name) for name in ("action", "target", "database", "project", "summary", "level")}
-    facts = {"digest": digest, "identity": details.identity, "pins": details.pins, "expires": now + lifetime}
+    facts = {
+        "digest": digest,
+        "shown": details.sha256,
+        "identity": details.identity,
+        "pins": details.pins,
+        "expires": now + lifetime,
+    }
     statements = payload.get("statements", [])
     trail.append(connection, now, "plan", new, {**said, **facts, "statements": statements})
     return new
@@ -109,7 +117,7 @@ def approve(
     plan = get(connection, now, plan_id)
     if plan is None or plan.state != "open":
         return _NOT_OPEN.get(plan.state if plan else "", Outcome.NOT_OPEN)
-    if statement != _statement(plan) or plan.expires - now > LONGEST:
+    if statement != plan.to_sign or plan.expires - now > LONGEST:
         return Outcome.DRIFT
     approver = people.trusted(connection, pins).get(who)
     if approver is None or not approvals.verify(approver, statement, evidence):
@@ -156,7 +164,7 @@ def consume(
     if level == "person":
         plan = _plan(row, now)
         approver = people.trusted(connection, pins).get(plan.approver or "")
-        signed = _statement(replace(plan, digest=digest))
+        signed = replace(plan, digest=digest).to_sign
         if approver is None or plan.evidence is None or not approvals.verify(approver, signed, plan.evidence):
             return False
         usable = (PLANS.c.state == "approved") & (PLANS.c.approver == approver.fingerprint)
@@ -184,6 +192,15 @@ def failed_attempt(connection: sa.Connection, now: float, plan_id: str) -> int:
     left = max(0, ATTEMPTS - int(row.failures))
     trail.append(connection, now, "wrong passphrase", plan_id, {"attempts_left": left})
     return left
+
+
+def void(connection: sa.Connection, now: float, plan_id: str, why: str) -> None:
+    """End a plan that waits, or whose approval was not used yet: *why* is what it shows wrongly."""
+    why = f"{VOID}: {why}"
+    usable = PLANS.c.state.in_(("open", "approved"))
+    ended = PLANS.update().where(PLANS.c.id == plan_id, usable).values(state="expired", reason=why, seen=now)
+    if connection.execute(ended).rowcount == 1:
+        trail.append(connection, now, "void", plan_id, {"why": why})
 
 
 def decline(connection: sa.Connection, now: float, plan_id: str, reason: str, who: str) -> bool:
@@ -224,8 +241,10 @@ def latest(connection: sa.Connection, now: float, identity: str, request: str) -
 
 
 def approved_otherwise(connection: sa.Connection, now: float, request: str, digest: str) -> Plan | None:
-    """The plan for the same request that is approved and has another digest."""
-    mine = PLANS.c.request == request, PLANS.c.digest != digest, PLANS.c.state == "approved", PLANS.c.expires > now
+    """The plan for the same request that was approved and does not count any more: by its digest, or as void."""
+    void = (PLANS.c.state == "expired") & PLANS.c.reason.startswith(VOID)
+    otherwise = ((PLANS.c.digest != digest) & (PLANS.c.state == "approved")) | void
+    mine = PLANS.c.request == request, PLANS.c.approved.is_not(None), PLANS.c.expires > now, otherwise
     row = connection.execute(PLANS.select().where(*mine).order_by(PLANS.c.approved.desc()).limit(1)).first()
     return None if row is None else _plan(row, now)
 
@@ -259,10 +278,6 @@ def _is_gone(runner: Any) -> bool:
     """True if the process that ran it has ended; of one on another machine nothing is known."""
     owner = Owner.read(runner)
     return owner is None or owner.is_dead or owner.host != Owner.me().host
-
-
-def _statement(plan: Plan) -> bytes:
-    return approvals.statement(plan.id, plan.digest, plan.details.identity, plan.expires)
 
 
 def _plan(row: Any, now: float) -> Plan:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import hashlib
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 import platformdirs
+
+from .. import approvals
+from ..audit import canonical
 
 __all__ = ["Details", "Outcome", "Plan", "default_file"]
 
@@ -73,6 +77,11 @@ class Details:
     identity: str = ""
     pins: tuple[str, ...] = ()
 
+    @property
+    def sha256(self) -> str:
+        """Of all that is shown."""
+        return hashlib.sha256(canonical(asdict(self)).encode()).hexdigest()
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -105,3 +114,8 @@ class Plan:
     reason: str = ""
     finished: float | None = None
     outcome: str = ""
+
+    @property
+    def to_sign(self) -> bytes:
+        """What an approver signs."""
+        return approvals.statement(self.id, self.digest, self.details.sha256, self.details.identity, self.expires)

@@ -150,6 +150,12 @@ class Store:
 
         return self._write(lambda c: plans.failed_attempt(c, self._clock(), plan_id))
 
+    def void(self, plan_id: str, why: str) -> None:
+        """End a plan because what it shows is not true (any more)."""
+        from . import plans
+
+        self._write(lambda c: plans.void(c, self._clock(), plan_id, why))
+
     def decline(self, plan_id: str, reason: str = "", who: str = "") -> bool:
         """Decline a plan; False if it was answered or used already."""
         from . import plans

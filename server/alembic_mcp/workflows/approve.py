@@ -219,7 +219,7 @@ def _waiting(app: App, stored: StoredPlan, people: list[Approver]) -> WaitingPla
         stored=stored,
         report=report,
         approvers=tuple(one for one in people if one.revoked is None and (pins is None or one.fingerprint in pins)),
-        statement=approvals.statement(stored.id, stored.digest, stored.details.identity, stored.expires),
+        statement=stored.to_sign,
         database_name=str(described.get("name", "")),
         type_name=any(one.get("rule") == DATA_LOSS for one in escalations),
         tampered=tuple(plans.tampered(stored, report)),

@@ -11,6 +11,8 @@ from ..errors import NotDone
 from ..report import ChangeReport, Level
 from ..store import Details, Plan
 from . import plan as plans
+from . import shown
+from .found import lasting_name
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -61,7 +63,16 @@ async def open_plan(app: App, prepared: Prepared, described: dict[str, object], 
         latest = store.latest(located.target.identity, text)
         if latest is not None and latest.state == "declined" and latest.digest == digest and not latest.outcome:
             return latest.id
-        return store.open_plan(digest, text, described, located.project.settings.approval_lifetime, details)
+        lifetime = located.project.settings.approval_lifetime
+        id_ = store.open_plan(digest, text, described, lifetime, details)
+        stored = store.get(id_)
+        if stored is None or stored.state not in ("open", "approved"):
+            return id_
+        wrong = shown.differences(stored.details.report, report)
+        if not wrong:
+            return id_
+        store.void(id_, "; ".join(wrong))
+        return store.open_plan(digest, text, described, lifetime, details)
 
     return await anyio.to_thread.run_sync(find_or_open)
 
@@ -171,12 +182,12 @@ async def _needs_person(app: App, prepared: Prepared, stored: Plan, report: Chan
     assert prepared.examined is not None  # noqa: S101 - only what was examined escalates
     store = await app.store()
     person = [one for one in prepared.examined.verdict.escalations if one.level is Level.PERSON]
-    why = " ".join(escalation.why for escalation in person)
+    why = " ".join(escalation.why for escalation in person if escalation.why not in report.summary)
     text, digest = stored.request, stored.digest
     earlier = await anyio.to_thread.run_sync(store.approved_otherwise, text, digest)
     void = ""
     if earlier is not None:
-        reasons = plans.differences(earlier.payload, stored.payload)
+        reasons = plans.differences(earlier.payload, stored.payload) or [earlier.reason]
         void = f" The approval that was given does not count any more: {'; '.join(reasons)}."
     elif stored.state == "approved":
         void = " The store has an approval, but its signature is not one of an approver that counts."
@@ -220,7 +231,9 @@ async def lost(app: App, located: Located) -> list[str]:
     """Warnings about changes of this database that were approved and used up, and are not known to have run."""
     store = await app.store()
     try:
-        found = await anyio.to_thread.run_sync(store.unfinished, located.target.identity) if store.exists else []
+        # A plan that made the SQLite file was made for its place.
+        names = {located.target.identity, lasting_name(located.target)} if store.exists else set()
+        found = [one for name in sorted(names) for one in await anyio.to_thread.run_sync(store.unfinished, name)]
     except NotDone as error:
         return [error.message]
     return [

@@ -36,6 +36,8 @@ async def effective(
         "protected_tables": ", ".join(settings.protected_tables) or "none",
         "audit_tables": ", ".join(settings.audit_tables) or "none",
         "approval_lifetime": f"{settings.approval_lifetime / 60:g} minutes",
+        "merges": settings.merges,
+        "shown_to_code": ", ".join(settings.shown_to_code) or "nothing",
         "levels": ", ".join(f"{rule} = {level}" for rule, level in settings.levels.items()) or "the rules' own",
     }
     lines = [InForce(name, value, settings.sources.get(name, DEFAULT)) for name, value in values.items()]
@@ -46,7 +48,7 @@ async def effective(
         for source in [str(user_file()) if one.trusted_environment else settings.sources.get("databases", DEFAULT)]
     ]
     try:
-        located = await app.look(found, database)
+        located = await app.look(found, database, marks=True)
     except NotDone as error:
         lines.append(InForce(f"environment of {database}", "not known", error.message))
     else:

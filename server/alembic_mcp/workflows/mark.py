@@ -54,7 +54,7 @@ async def prepare(
         Refused: it is no PostgreSQL database, a fingerprint is none, or nobody is there who could sign.
     """
     app.allow_changes()
-    located = await app.look(app.project(project), database)
+    located = await app.look(app.project(project), database, marks=True)
     target = located.target
     if target.dialect != "postgresql":
         raise Refused(
@@ -103,13 +103,14 @@ async def mark(app: App, marking: Marking, by: Approver | None, evidence: approv
         "environment": marking.environment.value,
         "approvers": list(marking.approvers),
         "loosens": list(marking.why),
+        "signed": bool(marking.signers),
         "by": by.fingerprint if by else None,
         "statement": marking.statement.decode(),
         "evidence": evidence,
     }
     await anyio.to_thread.run_sync(store.audit, "mark", None, said)
     await anyio.to_thread.run_sync(_set, marking)
-    found = await app.look(marking.located.project, target.database)
+    found = await app.look(marking.located.project, target.database, marks=True)
     pins = f"; only {', '.join(found.target.pins)} can approve" if found.target.pins else ""
     return CurrentReport(
         status="done",

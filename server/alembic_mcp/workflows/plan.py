@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..store import Plan as StoredPlan
     from .examine import Examined
 
-__all__ = ["describe", "differences", "digest", "settled", "stamp", "tampered"]
+__all__ = ["describe", "differences", "digest", "expected", "own", "settled", "stamp", "tampered"]
 
 VERSION = 2
 _NO_DECISION = ("config", "interpreter", "approval_lifetime", "loosening_ignored", "sources")
@@ -33,7 +33,7 @@ def digest(value: Any) -> str:
 
 def describe(action: str, target: str, located: Located, index: Revisions, examined: Examined) -> dict[str, Any]:
     """What is approved, and nothing that changes by itself (counted rows, times, prose, where the project lies)."""
-    root = located.project.root
+    root = os.path.realpath(located.project.root)
     return {
         "version": VERSION,
         "action": action,
@@ -88,12 +88,31 @@ def stamp(located: Located, index: Revisions, modules: dict[str, str]) -> str:
     )
 
 
+def own(modules: dict[str, str], located: Located, index: Revisions, path: list[str]) -> dict[str, str]:
+    """Those of *modules* that are the project's own, without the revisions of *path*, which the plan names anyway."""
+    root = os.path.realpath(located.project.root) + os.sep
+    revisions = {os.path.realpath(index.by_id[id_].path) for id_ in path if id_ in index.by_id}
+    return {file: sha256 for file, sha256 in modules.items() if file.startswith(root) and file not in revisions}
+
+
+def expected(index: Revisions, examined: Examined) -> dict[str, str]:
+    """Real path -> SHA-256 of all that the run may load: what was loaded in the rehearsal, and the path's revisions."""
+    found = {**examined.modules, **examined.loaded}
+    for line in examined.path:
+        if line.revision in index.by_id:
+            found[os.path.realpath(index.by_id[line.revision].path)] = index.by_id[line.revision].sha256
+    return found
+
+
 def settled(index: Revisions, examined: Examined) -> None:
-    """Raises Refused if a file is no longer what was rehearsed: what is approved must be what was seen."""
-    moved = [str(path) for path, sha256 in examined.modules.items() if file_hash(path) != sha256]
+    """Raises Refused if a file is not what was rehearsed, now or then: what is approved must be what was seen."""
+    moved = [path for path, sha256 in examined.modules.items() if file_hash(path) != sha256]
     for line in examined.path:
         known = index.by_id.get(line.revision)
-        if known is not None and file_hash(known.path) != known.sha256:
+        if known is None:
+            continue
+        seen = examined.loaded.get(os.path.realpath(known.path), known.sha256)
+        if {file_hash(known.path), seen} != {known.sha256}:
             moved.append(str(known.path))
     if moved:
         raise Refused(
