@@ -89,6 +89,41 @@ async def test_a_call_runs_where_alembic_would(start, tmp_path, monkeypatch):
     assert len(found["connections"]) <= 4, "the channel or stdin and stdout, and the output twice"
 
 
+async def test_what_is_withheld_is_in_no_process_from_then_on(start, monkeypatch):
+    monkeypatch.setenv("WITHHELD_LATER", "a secret")
+    withheld = set()
+    async with start(withheld=withheld) as worker:
+        asked = {"names": ["WITHHELD_LATER"]}
+        before = await worker.call("surroundings", {}, asked, timeout=LONG)
+        withheld.add("WITHHELD_LATER")
+        after = await worker.call("surroundings", {}, asked, timeout=LONG)
+        handed_over = await worker.call("surroundings", {}, asked, env={"WITHHELD_LATER": "given"}, timeout=LONG)
+    found = [reply.result["env"]["WITHHELD_LATER"] for reply in (before, after, handed_over)]
+    assert found == ["a secret", None, "given"]
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux can hide a process")
+def test_a_server_that_withholds_something_is_hidden_from_its_own_user():
+    code = """
+import ctypes, anyio
+from alembic_mcp.worker_client import Workers
+
+def is_open():
+    return ctypes.CDLL(None).prctl(3, 0, 0, 0, 0)
+
+async def main():
+    async with Workers() as workers:
+        workers.withhold([])
+        before = is_open()
+        workers.withhold(["SECRET"])
+        print(before, is_open())
+
+anyio.run(main)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "0"]
+
+
 async def test_twenty_calls_run_at_once(start):
     async with start() as worker:
         results = {}

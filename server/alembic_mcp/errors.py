@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["Failed", "NeedsAnswer", "NotDone", "Refused", "redact", "remember"]
+__all__ = ["Failed", "NeedsAnswer", "NotDone", "Refused", "Unreachable", "redact", "remember"]
 
 _URL_PASSWORD = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s:/@'\"]*):[^\s'\"]*@", re.IGNORECASE)
 _KEYWORD = re.compile(
@@ -65,6 +65,10 @@ class Failed(NotDone):
     """It was tried and did not work; the message says where it stopped and what was left behind."""
 
     status = "failed"
+
+
+class Unreachable(Failed):
+    """The database can't be reached over a connection of our own; nothing was done."""
 
 
 class NeedsAnswer(NotDone):

@@ -40,6 +40,8 @@ class Settings:
         databases: by name; ``default`` is what env.py uses on its own.
         x: ``-x`` arguments that every call passes.
         approval_lifetime: seconds that a plan waits for its approval, and that the approval stays valid.
+        merges: ``allow`` or ``forbid``: whether several heads may be joined by a merge revision.
+        shown_to_code: names of variables whose values code that only looks may see; only the user's own file says so.
         levels: escalation -> ``client`` or ``person``, where somebody wants another level than the rule's own.
         sources: setting -> the file that gave it its value; what is not in it has the default.
         loosening_ignored: what the project's file tried to loosen, one line each; it has no effect.
@@ -53,6 +55,8 @@ class Settings:
     databases: dict[str, NamedDatabase] = field(default_factory=dict)
     x: tuple[str, ...] = ()
     approval_lifetime: float = 900.0
+    merges: str = "allow"
+    shown_to_code: tuple[str, ...] = ()
     levels: dict[str, str] = field(default_factory=dict)
     loosening_ignored: tuple[str, ...] = ()
     sources: dict[str, str] = field(default_factory=dict, compare=False)

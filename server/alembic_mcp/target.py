@@ -64,7 +64,7 @@ class Connect:
 
 @dataclass(frozen=True)
 class Target:
-    """A database as the worker found it through the project's env.py.
+    """A database as it was found: by the worker through the project's env.py, or by ourselves.
 
     Attributes:
         database: the name it is asked for by, ``default`` unless settings name others.
@@ -74,7 +74,7 @@ class Target:
         host: host name, ``localhost`` for a socket, ``""`` for SQLite.
         server_version: as the server says it: ``15.18``.
         identity: stable identity of the database itself, never the URL: ``postgresql:<system id>:<name>``,
-            ``sqlite:<device>:<inode>``.
+            ``sqlite:<device>:<inode>``, ``sqlite:new:<its place>`` while the file is not there or empty.
         marker: value of the database's own ``alembic_mcp.environment``, None if it has none.
         pins: fingerprints in the database's own ``alembic_mcp.approvers``: nobody else can approve what changes it.
         heads: revisions that the database has.
@@ -86,6 +86,10 @@ class Target:
         transaction_per_migration: how env.py configured Alembic.
         metadata_tables: number of tables in the models, None if env.py gives no metadata.
         modules: project files imported on the way: path -> SHA-256.
+        marks_known: False if *marker* and *pins* could not be read over a connection of our own.
+        reachable: False for a scratch database that stands in for one that could not be reached: nothing is known of
+            the real one's rows, revisions and environment, and nothing that changes it can be planned.
+        shielded: the project's code gets its address only to run a plan; what looks at it is ours.
     """
 
     database: str
@@ -110,6 +114,9 @@ class Target:
     metadata_tables: int | None = None
     modules: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    marks_known: bool = True
+    reachable: bool = True
+    shielded: bool = False
 
     @property
     def is_local(self) -> bool:

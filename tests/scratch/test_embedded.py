@@ -23,9 +23,9 @@ from alembic_mcp.scratch.programs import programs
 
 
 @pytest.fixture
-def folder():
+def folder(quick_folder):
     """A folder that the user nobody can enter, as pytest's own are not."""
-    with tempfile.TemporaryDirectory(prefix="amcp-", dir="/tmp") as name:
+    with tempfile.TemporaryDirectory(prefix="amcp-", dir=quick_folder) as name:
         Path(name).chmod(0o711)
         yield Path(name)
 

@@ -26,9 +26,9 @@ PEOPLE = "CREATE TABLE people (id serial PRIMARY KEY, name text NOT NULL)"
 
 
 @pytest.fixture(scope="module")
-def postgres():
+def postgres(quick_folder):
     """A server of this module's own: databases and roles are counted on it."""
-    with tempfile.TemporaryDirectory(prefix="amcp-", dir="/tmp") as name:
+    with tempfile.TemporaryDirectory(prefix="amcp-", dir=quick_folder) as name:
         Path(name).chmod(0o711)
         with EmbeddedPostgres(Path(name)) as server:
             yield server

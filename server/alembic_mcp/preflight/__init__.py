@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 from .inquiry import answer
+from .sizes import tables_with_rows
 
-__all__ = ["answer"]
+__all__ = ["answer", "tables_with_rows"]

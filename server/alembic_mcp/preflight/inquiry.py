@@ -105,6 +105,8 @@ async def answer(target: Target, questions: Iterable[Question], *, budget: float
 
 def _unreachable(target: Target) -> str | None:
     """Why nothing can be asked, None if it can."""
+    if not target.reachable:
+        return "the database could not be reached, so nothing is known of its rows"
     if target.dialect == "sqlite":
         return None if target.connect.path else "the database is in the memory of another process"
     if target.dialect != "postgresql":

@@ -154,7 +154,8 @@ class _Postgresql:
         expressions = [question.expression] if isinstance(question, Violators) else []
         if isinstance(question, Duplicates):
             expressions = [*(question.keys if question.expressions else ()), *filter(None, [question.where])]
-        self._check(table, offenders.count(), *expressions)
+        queries = isinstance(question, Violators) and question.queries
+        self._check(table, offenders.count(), *expressions, queries=queries)
         self._known(table, details, self._columns(question), offenders.count())
         return self._search(table, details, offenders)
 

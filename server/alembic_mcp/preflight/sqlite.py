@@ -133,7 +133,8 @@ class _Sqlite:
                 expressions = (question.condition,)
         if not columns or any(name.lower() not in columns for name in named):
             return MISSING
-        if not all(is_plain(one, "sqlite", queries=isinstance(question, Matching)) for one in expressions):
+        queries = isinstance(question, Matching) or (isinstance(question, Violators) and question.queries)
+        if not all(is_plain(one, "sqlite", queries=queries) for one in expressions):
             return "its condition may do more than read, so it was not tried on real rows"
         return None
 

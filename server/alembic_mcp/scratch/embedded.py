@@ -91,8 +91,10 @@ class EmbeddedPostgres:
 
     @property
     def params(self) -> dict[str, str]:
-        """Keywords of libpq for a superuser's connection, without ``dbname``."""
-        return {"host": str(self._socket_folder()), "port": str(_PORT), "user": "postgres"}
+        """Keywords of libpq for a superuser's connection, without ``dbname``; no PGHOSTADDR leads them elsewhere."""
+        elsewhere = {"PGHOSTADDR", "PGSERVICE"} & os.environ.keys()
+        nowhere = {"hostaddr": ""} if elsewhere else {}
+        return {"host": str(self._socket_folder()), **nowhere, "port": str(_PORT), "user": "postgres"}
 
     @property
     def version(self) -> str:

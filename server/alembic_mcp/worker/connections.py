@@ -20,6 +20,7 @@ _READ_ONLY = {
     "mysql": "SET SESSION TRANSACTION READ ONLY",
     "mariadb": "SET SESSION TRANSACTION READ ONLY",
 }
+_LIBPQ_DRIVERS = ("psycopg", "psycopg_async", "psycopg2")
 # What env.py may send on every run, before it comes to the revisions: CREATE SCHEMA IF NOT EXISTS and its kin.
 _DEFINITION = re.compile(r"\s*(CREATE|ALTER|DROP|GRANT|REVOKE|COMMENT|DO)\s", re.IGNORECASE)
 # SQLite refuses to begin like this where nothing may be written.
@@ -42,6 +43,7 @@ class Watch:
         errors: what the driver raised when one couldn't be opened.
         statements: how many statements were sent so far.
         warnings: what was left out because the session is read only.
+        patience: seconds for a PostgreSQL connection to come about, where the project sets no limit; None: as it is.
         on_connect: SQL to run on each new connection, by dialect; committed at once.
     """
 
@@ -50,6 +52,7 @@ class Watch:
         self.errors: List[BaseException] = []
         self.statements = 0
         self.warnings: List[str] = []
+        self.patience: Optional[int] = None
         self.on_connect: Dict[str, str] = {}
         self._read_only = False
 
@@ -67,6 +70,8 @@ class Watch:
             path = sqlite_path(cargs, cparams)
             if path and not Path(path).exists() and Path(path).parent.is_dir():
                 cargs, cparams = (":memory:", *cargs[1:]), {**cparams, "uri": False}
+        if self.patience and dialect.driver in _LIBPQ_DRIVERS and not _is_limited(cargs, cparams):
+            cparams = {**cparams, "connect_timeout": self.patience}
         try:
             return original(dialect, *cargs, **cparams)
         except Exception as error:
@@ -92,6 +97,11 @@ class Watch:
         if self._read_only and connection.dialect.name == "sqlite" and _BEGIN_TO_WRITE.match(statement):
             return "BEGIN", parameters
         return statement, parameters
+
+
+def _is_limited(cargs: Tuple[Any, ...], cparams: Dict[str, Any]) -> bool:
+    given = [*cparams, *(arg for arg in cargs if isinstance(arg, str))]
+    return "PGCONNECT_TIMEOUT" in os.environ or any("connect_timeout" in each or "service" in each for each in given)
 
 
 def watch() -> Watch:

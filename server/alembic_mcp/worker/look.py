@@ -9,41 +9,56 @@ from typing import Any, Dict, List, Optional, Tuple
 from alembic.runtime.migration import MigrationContext
 from alembic.util import to_list
 
-from . import schema
+from . import identity, peer, schema
 from .connections import Watch, sqlite_path
 from .environment import Environment
+from .errors import CallError
+from .settle import settle
+from .stand_in import likely_dialect
 
-__all__ = ["look", "metadatas", "version_table"]
+__all__ = ["look", "looked", "metadatas", "version_table"]
 
-# The marks of the database itself: what current_setting() says could come from the project's own connection string.
-_POSTGRESQL = """
-SELECT current_database(), current_setting('server_version'),
-  (SELECT s.setconfig FROM pg_catalog.pg_db_role_setting s JOIN pg_catalog.pg_database d ON d.oid = s.setdatabase
-    WHERE s.setrole = 0 AND d.datname = current_database()),
-  r.rolsuper, r.rolcreatedb, r.rolname, has_function_privilege('pg_catalog.pg_control_system()', 'execute')
-FROM pg_catalog.pg_roles r WHERE r.rolname = current_user
-"""
 # A look is over quickly or not at all: another session may hold a table for hours.
 _PATIENTLY_READ_ONLY = (
     "SELECT set_config('default_transaction_read_only', 'on', false), set_config('lock_timeout', '4s', false)"
 )
+_PATIENCE = 15  # seconds, for a connection to come about; somebody waits for the answer
 # What a connection needs; psycopg2 tells all that its libpq knows, and another libpq may not know it.
 _LIBPQ = frozenset(
-    {"host", "port", "user", "password", "dbname", "options", "connect_timeout", "sslmode", "sslrootcert", "sslcert"}
+    {
+        "host",
+        "hostaddr",
+        "port",
+        "user",
+        "password",
+        "dbname",
+        "options",
+        "connect_timeout",
+        "sslmode",
+        "sslrootcert",
+        "sslcert",
+    }
     | {"sslkey", "sslpassword", "sslcrl", "channel_binding", "gssencmode", "krbsrvname"}
 )
 _LIBPQ_DEFAULTS = {"sslmode": "prefer", "channel_binding": "prefer", "gssencmode": "prefer", "krbsrvname": "postgres"}
 
 
 def look(request: Dict[str, Any]) -> Dict[str, Any]:
-    """Answer the call ``look``: one run of env.py over a read-only connection.
+    """Answer the call ``look``: one run of env.py over a read-only connection, or over one to a scratch database.
 
     Raises:
-        CallError: env.py failed, the database can't be reached, or nothing was configured.
+        CallError: env.py failed, the database can't be reached, or nothing was configured; ``dialect`` in its details
+            is that of the database which could not be looked at, as far as that can be known.
     """
-    environment = Environment(request, "current", check_heads=False)
-    environment.seen.read_only()
-    environment.seen.on_connect["postgresql"] = _PATIENTLY_READ_ONLY
+    return looked(Environment(request, "current", check_heads=False), request)
+
+
+def looked(environment: Environment, request: Dict[str, Any]) -> Dict[str, Any]:
+    """What `look` answers, found out in *environment*, which has not run yet. Raises as `look`."""
+    settle(environment, request["args"])
+    environment.seen.patience = request["args"].get("patience") or _PATIENCE
+    if not request["args"].get("redirect"):
+        environment.seen.on_connect["postgresql"] = _PATIENTLY_READ_ONLY
     found: Dict[str, Any] = {}
 
     def work(heads: Any, context: MigrationContext) -> None:
@@ -52,7 +67,11 @@ def look(request: Dict[str, Any]) -> Dict[str, Any]:
         if request["args"].get("schema"):
             found["fingerprint"] = schema.fingerprint(schema.snapshot(context))
 
-    run = environment.run(work, before=_read_heads_plainly, dont_mutate=True)
+    try:
+        run = environment.run(work, before=_read_heads_plainly, dont_mutate=True)
+    except CallError as error:
+        error.details.setdefault("dialect", likely_dialect(environment))
+        raise
     found.setdefault("fingerprint", None)
     found["warnings"] = list(dict.fromkeys(environment.seen.warnings))
     if run.several:
@@ -122,56 +141,37 @@ def _sqlite(connection: Any, attempt: Any) -> Dict[str, Any]:
     if path is None:
         rows = connection.exec_driver_sql("PRAGMA database_list").fetchall()
         path = next((row[2] for row in rows if row[1] == "main"), None) or None
-    if path is None:
-        identity = "sqlite:memory"
-    elif Path(path).exists():
-        status = Path(path).stat()
-        identity = f"sqlite:{status.st_dev}:{status.st_ino}"
-    else:
-        identity = f"sqlite:{path}"
     return {
         "name": Path(path).name if path else ":memory:",
         "host": "",
         "server_version": ".".join(str(part) for part in connection.dialect.dbapi.sqlite_version_info),
-        "identity": identity,
+        "identity": identity.sqlite(path),
         "connect": {"libpq": {}, "path": path, "complete": True},
     }
 
 
 def _postgresql(connection: Any, attempt: Any) -> Dict[str, Any]:
-    name, version, settings, superuser, creates, user, may_identify = connection.exec_driver_sql(_POSTGRESQL).fetchone()
-    marks = _marks(settings or [])
+    name, version, settings, superuser, creates, user, may_identify = connection.exec_driver_sql(
+        identity.POSTGRESQL
+    ).fetchone()
+    marks = identity.marks(settings)
     libpq, complete = _libpq(connection, attempt)
     host = libpq.get("host", "")
     port = libpq.get("port")
-    identity = f"postgresql:{host or 'localhost'}:{port or 5432}:{name}"
-    if may_identify:
-        system = connection.exec_driver_sql("SELECT system_identifier FROM pg_catalog.pg_control_system()").scalar()
-        identity = f"postgresql:{system}:{name}"
+    system = connection.exec_driver_sql(identity.SYSTEM).scalar() if may_identify else None
     return {
         "name": name,
-        "host": "localhost" if not host or host.startswith(("/", "@")) else host,
+        "host": peer.machine(host, peer.address(_driver(connection))),
         "port": int(port) if port and port.isdigit() else None,
         "user": user,
         "server_version": version.split()[0],
-        "identity": identity,
+        "identity": identity.postgresql(system, host, port, name),
         "marker": marks.get("environment") or None,
-        "pins": [pin.strip() for pin in marks.get("approvers", "").split(",") if pin.strip()],
+        "pins": identity.pins(marks),
         "superuser": superuser,
         "may_create_databases": superuser or creates,
         "connect": {"libpq": {**libpq, "dbname": name}, "path": None, "complete": complete},
     }
-
-
-def _marks(settings: List[str]) -> Dict[str, str]:
-    """What ALTER DATABASE has set under our name: ``environment``, ``approvers``."""
-    found = {}
-    for setting in settings:
-        name, _, value = setting.partition("=")
-        family, _, mark = name.lower().partition(".")
-        if family == "alembic_mcp":
-            found[mark] = value
-    return found
 
 
 def _other(connection: Any, attempt: Any) -> Dict[str, Any]:
@@ -194,10 +194,15 @@ def _other(connection: Any, attempt: Any) -> Dict[str, Any]:
     }
 
 
+def _driver(connection: Any) -> Any:
+    """The driver's own connection."""
+    raw = connection.connection
+    return getattr(raw, "driver_connection", None) or raw.connection
+
+
 def _libpq(connection: Any, attempt: Any) -> Tuple[Dict[str, str], bool]:
     """Keywords of libpq for an open connection, as the driver itself resolved them; and whether they are enough."""
-    raw = connection.connection
-    driver = getattr(raw, "driver_connection", None) or raw.connection
+    driver = _driver(connection)
     info = getattr(driver, "info", None)
     if info is not None and hasattr(info, "dbname"):  # psycopg and psycopg2
         given = info.get_parameters() if hasattr(info, "get_parameters") else dict(info.dsn_parameters)
@@ -209,6 +214,8 @@ def _libpq(connection: Any, attempt: Any) -> Tuple[Dict[str, str], bool]:
         for key, value in (("host", info.host), ("port", info.port), ("user", info.user), ("password", info.password)):
             if value:
                 found[key] = str(value)
+        if found.get("hostaddr"):  # of a list, as of a list of hosts, what the connection was made to
+            found["hostaddr"] = peer.address(driver) or found["hostaddr"]
         return found, True
     if hasattr(driver, "_addr") and hasattr(driver, "_params"):  # asyncpg
         return _asyncpg(driver, attempt)
@@ -229,6 +236,8 @@ def _asyncpg(driver: Any, attempt: Any) -> Tuple[Dict[str, str], bool]:
     else:
         host, port = address[0], str(address[1])
     found = {"host": host, "port": port, "user": driver._params.user}
+    if os.environ.get("PGHOSTADDR"):  # which asyncpg doesn't know, and whoever connects with these keywords does
+        found["hostaddr"] = peer.address(driver) or ""
     if driver._params.password:
         found["password"] = str(driver._params.password)
     ssl = (attempt.cparams.get("ssl") if attempt else None) or os.environ.get("PGSSLMODE")

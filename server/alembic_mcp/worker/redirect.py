@@ -137,6 +137,8 @@ class Redirect:
         to = self.params
         if dialect.driver in ("psycopg", "psycopg_async", "psycopg2"):
             options = [text for text in (_options(cargs, kept.pop("options", None)), to.get("options")) if text]
+            # Said to be nowhere, so that no PGHOSTADDR of the project's leads past the scratch database.
+            to = {"hostaddr": "", **to} if os.environ.get("PGHOSTADDR") else to
             return {**kept, **to, **({"options": " ".join(dict.fromkeys(options))} if options else {})}
         names = {"user": "user", "password": "password", "dbname": "database"}
         found = {**kept, **{name: to[key] for key, name in names.items() if key in to}}

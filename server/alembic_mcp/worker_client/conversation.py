@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import anyio
@@ -13,9 +15,10 @@ from .failures import WorkerFailed, ended, secrets
 from .interpreter import About
 from .output import Output
 
-__all__ = ["Child", "OnProgress", "converse"]
+__all__ = ["Child", "OnProgress", "OnWaiting", "converse"]
 
 OnProgress = Callable[[dict[str, Any]], Awaitable[None]]
+OnWaiting = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
 
 # Python gets this long to end itself after an interrupt: psycopg uses it to cancel the statement on the server.
 INTERRUPT_SECONDS = 1.0
@@ -111,6 +114,7 @@ async def converse(
     *,
     timeout: float,
     on_progress: OnProgress | None = None,
+    on_waiting: OnWaiting | None = None,
     check: Callable[[About], None] | None = None,
 ) -> dict[str, Any]:
     """Send *request* to *child*, and return the result. When this returns or raises, the process has ended.
@@ -122,6 +126,8 @@ async def converse(
         request: the protocol's request.
         timeout: seconds until it is interrupted.
         on_progress: gets every progress message, in order.
+        on_waiting: gets what a call says that waits for the rest of its request, and returns that; *timeout* then
+            begins anew.
         check: gets what a process that was started for this call says of itself, and raises if it won't do.
 
     Raises:
@@ -131,8 +137,17 @@ async def converse(
     answer: dict[str, Any] | None = None
     try:
         with anyio.move_on_after(timeout) as limit:
+
+            async def go_on(said: dict[str, Any]) -> None:
+                assert on_waiting is not None  # noqa: S101 - no other call waits
+                limit.deadline = math.inf
+                rest = await on_waiting(said)
+                limit.deadline = anyio.current_time() + timeout
+                await child.send(json.dumps(rest).encode("ascii") + b"\n")
+
             await child.send(json.dumps(request).encode("ascii") + b"\n")
-            answer = await _listen(child, lines, on_progress, check)
+            heard = {"waiting": go_on, **({"progress": on_progress} if on_progress else {})}
+            answer = await _listen(child, lines, heard, check)
         late = limit.cancelled_caught and answer is None
         if late:
             await child.interrupt()
@@ -154,21 +169,21 @@ async def converse(
 async def _listen(
     child: Child,
     lines: _Lines,
-    on_progress: OnProgress | None = None,
+    heard: Mapping[str, OnProgress] = MappingProxyType({}),
     check: Callable[[About], None] | None = None,
 ) -> dict[str, Any] | None:
     """The result or error line; None if the process ends without one, or talks nonsense and no end."""
     while data := await child.receive():
         for message in lines.feed(data):
-            if "progress" in message:
-                if on_progress is not None:
-                    await on_progress(message["progress"])
-            elif "hello" in message:
+            [kind] = message
+            if kind in ("result", "error"):
+                return message
+            if kind in heard:
+                await heard[kind](message[kind])
+            elif kind == "hello":
                 child.about = About.from_worker(message["hello"])
                 if check is not None:
                     check(child.about)
-            elif "result" in message or "error" in message:
-                return message
         if len(lines.garbage) > MOST_GARBAGE:
             return None
     lines.end()

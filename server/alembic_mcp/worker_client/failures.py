@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 from collections.abc import Mapping
 from typing import Any
@@ -13,6 +15,7 @@ __all__ = ["WorkerFailed", "ended", "secrets"]
 
 _SECRET_NAMES = ("PASSWORD", "PASSWD", "SECRET", "TOKEN", "API_KEY", "APIKEY")
 _SHORTEST_SECRET = 4
+_VARIABLE = re.compile(r"KeyError: '([A-Z][A-Z0-9_]{2,})'|\b(\w{3,})\s+Field required")
 
 _LOOK = "Call current to see where the database stands before you try again."
 NEXT_STEPS: dict[str, tuple[str, ...]] = {
@@ -57,10 +60,24 @@ class WorkerFailed(Failed):
         details: Mapping[str, Any] | None = None,
         known_secrets: tuple[str, ...] = (),
     ) -> None:
-        super().__init__(redact(message, known_secrets), *(next_steps or NEXT_STEPS.get(kind, (_LOOK,))))
+        steps = next_steps or (_unset(message) if kind == "user_code" else ()) or NEXT_STEPS.get(kind, (_LOOK,))
+        super().__init__(redact(message, known_secrets), *steps)
         self.kind = kind
         self.output = redact(output, known_secrets)
         self.details: dict[str, Any] = _without_secrets(dict(details or {}), known_secrets)
+
+
+def _unset(message: str) -> tuple[str, ...]:
+    """What to do where the project's code misses a variable; empty if it fails over something else."""
+    found = _VARIABLE.search(message)
+    name = (found[1] or found[2].upper()) if found else None
+    if name is None or name in os.environ:
+        return ()
+    where = "give it to the server (`env` in the client's configuration), or put it where the project reads it."
+    return (
+        f"If {name} is an environment variable, it is not set where this server runs: {where}",
+        "Otherwise fix the project's code there, then call again.",
+    )
 
 
 def ended(status: int | None) -> str:

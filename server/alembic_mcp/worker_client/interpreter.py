@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,9 +64,12 @@ def command(interpreter: Path, calls: Path | None, mode: str, *rest: str) -> lis
     return [str(interpreter), str(WORKER), mode, *rest, *(["--calls", str(calls)] if calls else [])]
 
 
-def environment(interpreter: Path) -> dict[str, str]:
-    """The server's environment, made that of *interpreter*: as if its virtual environment were the active one."""
-    env = dict(os.environ)
+def environment(interpreter: Path, withheld: Collection[str] = ()) -> dict[str, str]:
+    """The server's environment, made that of *interpreter*: as if its virtual environment were the active one.
+
+    Variables that are *withheld* are left out.
+    """
+    env = {name: value for name, value in os.environ.items() if name not in withheld}
     for ours in ("PYTHONDONTWRITEBYTECODE", "VIRTUAL_ENV", "PYTHONEXECUTABLE", "__PYVENV_LAUNCHER__"):
         env.pop(ours, None)
     if interpreter != Path(sys.executable):

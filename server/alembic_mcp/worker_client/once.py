@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -36,15 +37,21 @@ class Once(Child):
         self._over = False
 
     @classmethod
-    async def start(cls, interpreter: Path, calls: Path | None, tasks: TaskGroup) -> Once:
-        """Start the process. Raises WorkerFailed (``no_interpreter``) if that is not possible."""
+    async def start(
+        cls, interpreter: Path, calls: Path | None, tasks: TaskGroup, withheld: Collection[str] = ()
+    ) -> Once:
+        """Start the process, without the *withheld* variables.
+
+        Raises:
+            WorkerFailed: ``no_interpreter``, if that is not possible.
+        """
         try:
             process = await anyio.open_process(
                 command(interpreter, calls, "once"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
-                env=environment(interpreter),
+                env=environment(interpreter, withheld),
                 start_new_session=sys.platform != "win32",
             )
         except OSError as error:
@@ -113,12 +120,12 @@ class Once(Child):
             os.killpg(self._process.pid, number)
 
 
-async def ask(interpreter: Path) -> About:
+async def ask(interpreter: Path, withheld: Collection[str] = ()) -> About:
     """What is installed under *interpreter*. Raises WorkerFailed (``no_interpreter``) if it doesn't say."""
     try:
         with anyio.fail_after(_ASK_SECONDS):
             done = await anyio.run_process(
-                command(interpreter, None, "about"), check=False, env=environment(interpreter)
+                command(interpreter, None, "about"), check=False, env=environment(interpreter, withheld)
             )
     except OSError as error:
         raise unusable(interpreter, str(error) or f"no answer in {_ASK_SECONDS:g} s") from error

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,9 @@ import anyio
 from anyio.abc import TaskGroup
 
 from ..errors import redact
-from .conversation import Child, OnProgress, converse
+from .conversation import Child, OnProgress, OnWaiting, converse
 from .failures import WorkerFailed, ended, secrets
+from .hidden import hide
 from .interpreter import About, require_exists, require_supported, unusable
 from .once import Once, ask
 from .zygote import Gone, Zygote
@@ -47,6 +49,7 @@ class Worker:
         fork: fork a warm process for each call, rather than start a new one; None: where that is safe.
         calls: the module file that answers calls; None: the worker's own.
         tasks: where background tasks run, which then outlive this context manager; None: in a group of its own.
+        withheld: names of variables that no process gets from the server's environment, see `Workers.withhold`.
     """
 
     def __init__(
@@ -56,7 +59,10 @@ class Worker:
         fork: bool | None = None,
         calls: Path | None = None,
         tasks: TaskGroup | None = None,
+        withheld: AbstractSet[str] = frozenset(),
     ) -> None:
+        self._withheld = withheld
+        self._warm_without: frozenset[str] = frozenset()
         self._interpreter = Path(os.path.abspath(interpreter))  # noqa: PTH100 - resolve() would leave the environment
         self._fork = _fork_is_safe() if fork is None else fork
         self._calls = calls
@@ -91,6 +97,7 @@ class Worker:
         x: Sequence[str] = (),
         timeout: float,
         on_progress: OnProgress | None = None,
+        on_waiting: OnWaiting | None = None,
     ) -> Reply:
         """Make one call, in a process of its own that has ended when this returns or raises.
 
@@ -105,15 +112,21 @@ class Worker:
             x: ``-x`` arguments for env.py.
             timeout: seconds.
             on_progress: gets each progress message of the call.
+            on_waiting: makes the request one that comes in two parts: gets what the call says after the first, and
+                returns the second.
 
         Raises:
             WorkerFailed: see its kinds. A call that was stopped or died may have changed the database.
         """
         variables = dict(env or {})
-        request = {"call": call, "project": project, "x": list(x), "env": variables, "args": args}
+        request: dict[str, Any] = {"call": call, "project": project, "x": list(x), "env": variables, "args": args}
+        if on_waiting is not None:
+            request["more"] = True
         child = await self._child()
         try:
-            result = await converse(child, request, timeout=timeout, on_progress=on_progress, check=self._check)
+            result = await converse(
+                child, request, timeout=timeout, on_progress=on_progress, on_waiting=on_waiting, check=self._check
+            )
         except WorkerFailed as failure:
             if isinstance(child, Once) and child.about is None and failure.kind == "died":
                 raise unusable(self._interpreter, ended(child.status), failure.output) from failure
@@ -128,7 +141,7 @@ class Worker:
         if zygote is not None:
             return zygote.about
         require_exists(self._interpreter)
-        about = await ask(self._interpreter)
+        about = await ask(self._interpreter, frozenset(self._withheld))
         require_supported(about, self._interpreter)
         return about
 
@@ -147,7 +160,7 @@ class Worker:
             zygote = await self._warm()
             if zygote is None:
                 require_exists(self._interpreter)
-                once = await Once.start(self._interpreter, self._calls, self._tasks)
+                once = await Once.start(self._interpreter, self._calls, self._tasks, frozenset(self._withheld))
                 self._onces.add(once)
                 return once
             with suppress(Gone):
@@ -159,18 +172,23 @@ class Worker:
         )
 
     async def _warm(self) -> Zygote | None:
-        """The zygote, started if there is none, or if something was installed since; None where forking isn't safe."""
+        """The zygote; None where forking isn't safe.
+
+        It is started if there is none, if something was installed since, or if it holds what is to be withheld now.
+        """
         async with self._starting:
             self._require_open()
             if not self._fork:
                 return None
             if self._zygote is not None:
-                if self._zygote.alive and self._installed == _changed(self._zygote.about.watch):
+                current = self._installed == _changed(self._zygote.about.watch)
+                if self._zygote.alive and current and self._withheld <= self._warm_without:
                     return self._zygote
                 self._tasks.start_soon(self._retire, self._zygote)
                 self._zygote = None
             require_exists(self._interpreter)
-            zygote = await Zygote.start(self._interpreter, self._calls, self._tasks)
+            without = frozenset(self._withheld)
+            zygote = await Zygote.start(self._interpreter, self._calls, self._tasks, without)
             self._zygotes.add(zygote)
             try:
                 self._require_open()
@@ -183,7 +201,7 @@ class Worker:
                 await self._close(zygote)
                 self._fork = False
                 return None
-            self._zygote, self._installed = zygote, _changed(zygote.about.watch)
+            self._zygote, self._installed, self._warm_without = zygote, _changed(zygote.about.watch), without
             return zygote
 
     def _require_open(self) -> None:
@@ -213,6 +231,7 @@ class Workers:
         self._calls = calls
         self._tasks = anyio.create_task_group()
         self._workers: dict[Path, Worker] = {}
+        self._withheld: set[str] = set()
 
     async def __aenter__(self) -> Self:
         await self._tasks.__aenter__()
@@ -227,8 +246,21 @@ class Workers:
     async def get(self, interpreter: Path) -> Worker:
         """The worker under *interpreter*; nothing is started before its first call."""
         if interpreter not in self._workers:
-            self._workers[interpreter] = Worker(interpreter, fork=self._fork, calls=self._calls, tasks=self._tasks)
+            self._workers[interpreter] = Worker(
+                interpreter, fork=self._fork, calls=self._calls, tasks=self._tasks, withheld=self._withheld
+            )
         return self._workers[interpreter]
+
+    def withhold(self, names: Iterable[str]) -> None:
+        """From now on no new process has these variables in its environment, unless a call hands them over itself.
+
+        What was withheld once stays so: settings that an agent can edit must not bring it back. Nor can a process
+        read it where the server keeps it, as far as the system allows that.
+        """
+        known = len(self._withheld)
+        self._withheld.update(names)
+        if len(self._withheld) > known:
+            hide()
 
     async def aclose(self) -> None:
         """Kill every call and every zygote."""

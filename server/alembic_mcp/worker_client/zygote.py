@@ -9,6 +9,7 @@ import signal
 import socket
 import struct
 import subprocess
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -53,8 +54,10 @@ class Zygote:
         self.alive = True
 
     @classmethod
-    async def start(cls, interpreter: Path, calls: Path | None, tasks: TaskGroup) -> Zygote:
-        """Start one, and wait until it is warm.
+    async def start(
+        cls, interpreter: Path, calls: Path | None, tasks: TaskGroup, withheld: Collection[str] = ()
+    ) -> Zygote:
+        """Start one, without the *withheld* variables, and wait until it is warm.
 
         Raises:
             WorkerFailed: ``no_interpreter``, when it can't be started or ends before it is warm.
@@ -67,7 +70,7 @@ class Zygote:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
-                env=environment(interpreter),
+                env=environment(interpreter, withheld),
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -12,23 +11,26 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio
 
-from ..errors import Refused, remember
+from ..errors import Refused
 from ..project import Project, discover, find
 from ..report import Database, RevisionLine
 from ..revisions import Revisions, read
 from ..settings import NamedDatabase
-from ..target import Connect, Environment, Target
-from ..worker_client import Reply, Workers
+from ..target import Environment, Target
+from ..worker_client import Reply, WorkerFailed, Workers
+from .found import by_ourselves, by_the_worker, with_own_marks
+from .shield import raise_shield, sources
 
 if TYPE_CHECKING:
-    from ..scratch import ScratchServers
+    from ..scratch import Scratch, ScratchServers
     from ..store import Store
     from .approve import Run
     from .change import Prepared
 
-__all__ = ["App", "Located", "Progress", "silent"]
+__all__ = ["App", "Located", "Look", "Progress", "silent"]
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
+Look = Callable[[Project, str, Revisions | None, dict[str, Any]], Awaitable[dict[str, Any]]]
 
 LOOK_SECONDS = 120.0
 REHEARSE_SECONDS = 900.0
@@ -47,12 +49,17 @@ async def silent(done: float, total: float | None, message: str) -> None:
 
 @dataclass(frozen=True)
 class Located:
-    """A project's database, found: what `Target` says, and what it counts as."""
+    """A project's database, found: what `Target` says, and what it counts as.
+
+    Attributes:
+        scratch: the database itself, where it is a scratch database that stands in for one that can't be reached.
+    """
 
     project: Project
     target: Target
     environment: Environment
     reason: str
+    scratch: Scratch | None = None
 
     def report(self) -> Database:
         """The database as reports show it."""
@@ -92,6 +99,7 @@ class App:
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _scratch: ScratchServers | None = None
     _store: Store | None = None
+    _blanks: dict[str, Scratch] = field(default_factory=dict)
     _once: anyio.Lock = field(default_factory=anyio.Lock)
 
     @classmethod
@@ -131,19 +139,46 @@ class App:
         reply = await self.call(project, "index", {}, timeout=LOOK_SECONDS, revisions=None)
         return Revisions.from_worker(reply.result)
 
-    async def look(self, project: Project, database: str = "default", *, schema: bool = False) -> Located:
-        """Find the database: identity, heads, environment; its schema's fingerprint too if *schema*.
+    async def look(
+        self,
+        project: Project,
+        database: str = "default",
+        *,
+        schema: bool = False,
+        marks: bool = False,
+        through: Look | None = None,
+    ) -> Located:
+        """Find the database: identity, heads, environment.
 
-        Raises Refused for a database that the settings don't name, WorkerFailed where it can't be reached.
+        With *schema* its schema's fingerprint too. With that or *marks*, what it is marked as is read by ourselves; a
+        database that the settings take from variables is looked at by ourselves in any case. *through* makes the
+        call ``look`` where the project's code may look at the database by itself.
+
+        Raises:
+            Refused: the settings don't name it, or not so that we could look at it; or env.py is lying about it.
+            WorkerFailed: env.py failed, or it can't be reached (kind ``connection``).
+            Unreachable: it can't be reached by ourselves.
         """
         from ..policy import environment as environment_of  # noqa: PLC0415 - brings all rules, too much for a start
 
+        settings = named(project, database)
+        address = raise_shield(project.settings, settings, project.root).address
         revisions = read(project) if project.static else None
-        reply = await self.call(
-            project, "look", {"schema": schema}, database=database, timeout=LOOK_SECONDS, revisions=revisions
-        )
-        target = _target(database, reply.result)
-        environment, reason = environment_of(target, named(project, database))
+        args = {"schema": schema}
+        if address is None and through is not None:
+            found = await through(project, database, revisions, args)
+        else:
+            reply = await self.call(project, "look", args, database=database, timeout=LOOK_SECONDS, revisions=revisions)
+            found = reply.result
+        if address is not None:
+            target = await by_ourselves(database, address, found, schema=schema)
+        else:
+            target = by_the_worker(database, found)
+            if schema or marks:
+                target = await with_own_marks(target)
+        environment, reason = environment_of(target, settings)
+        if not target.marks_known and settings.trusted_environment is None and not environment.guarded:
+            environment, reason = Environment.UNKNOWN, "what it is marked as could not be read"
         return Located(project, target, environment, reason)
 
     async def call(
@@ -156,22 +191,54 @@ class App:
         database: str = "default",
         revisions: Revisions | None = None,
         on_progress: Callable[[dict[str, Any]], Awaitable[None]] | None = None,
+        on_waiting: Callable[[dict[str, Any]], Awaitable[dict[str, Any]]] | None = None,
     ) -> Reply:
-        """One call of the worker under the project's interpreter."""
+        """One call of the worker under the project's interpreter.
+
+        Only a ``run`` gets the real values of the database's variables. What looks at a database that they lead to
+        is sent to *args*' ``redirect``; without one, to an empty database that it can't write to.
+        """
         settings = named(project, database)
+        shield = raise_shield(project.settings, settings, project.root)
+        self.workers.withhold(sources(project.settings))
+        if shield.address is None or call == "run":
+            variables = shield.real
+        else:
+            if call != "static" and not args.get("redirect"):
+                assert _needs_no_tables(call, args), f"{call} of a database that the project's code must not reach"  # noqa: S101
+                blank = await self._blank(shield.address.dialect)
+                args = {**args, "redirect": blank.redirect, "read_only": True}
+            variables = shield.variables(args.get("redirect"))
         worker = await self.workers.get(self.interpreter or project.interpreter)
         description = project.as_worker()
         if revisions is not None and revisions.static and project.static:
             description["index"] = revisions.as_worker()
-        return await worker.call(
-            call,
-            description,
-            args,
-            env=_environment_variables(settings),
-            x=[*project.settings.x, *settings.x],
-            timeout=timeout,
-            on_progress=on_progress,
-        )
+        try:
+            return await worker.call(
+                call,
+                description,
+                args,
+                env=variables,
+                x=[*project.settings.x, *settings.x],
+                timeout=timeout,
+                on_progress=on_progress,
+                on_waiting=on_waiting,
+            )
+        except WorkerFailed as error:
+            if error.kind == "connection" and shield.address is not None and call != "run":
+                self._blanks.pop(shield.address.dialect, None)  # its server may be gone: the next call makes another
+            hint = shield.hint()
+            if hint is not None and error.kind in ("user_code", "no_configure", "not_redirectable") and call != "run":
+                error.next_steps.append(hint)
+            raise
+
+    async def _blank(self, dialect: str) -> Scratch:
+        """An empty scratch database that nobody writes to, for as long as the app is open."""
+        servers = await self.scratch()
+        async with self._once:
+            if dialect not in self._blanks:
+                self._blanks[dialect] = await self._stack.enter_async_context(servers.empty(dialect))
+        return self._blanks[dialect]
 
     async def scratch(self) -> ScratchServers:
         """The scratch databases, opened on first use."""
@@ -212,6 +279,11 @@ def named(project: Project, database: str) -> NamedDatabase:
     )
 
 
+def _needs_no_tables(call: str, args: dict[str, Any]) -> bool:
+    """True if it makes no difference to the answer what is in the database."""
+    return call in ("look", "index", "merge") or (call == "render" and args.get("kind") == "empty")
+
+
 def lines(revisions: Revisions, ids: list[str]) -> list[RevisionLine]:
     """Revisions as reports list them."""
     return [
@@ -226,31 +298,3 @@ def file_hash(path: str | Path) -> str:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()
     except OSError:
         return "missing"
-
-
-def _environment_variables(settings: NamedDatabase) -> dict[str, str]:
-    values = {}
-    for variable, source in settings.env.items():
-        value = os.environ.get(source)
-        if value is None:
-            raise Refused(
-                f"The database {settings.name!r} takes {variable} from the environment variable {source}, which is "
-                "not set where the server runs. Nothing was done.",
-                f"Start the server with {source} set.",
-            )
-        values[variable] = value
-    return values
-
-
-def _target(database: str, found: dict[str, Any]) -> Target:
-    connect = found.pop("connect")
-    libpq: dict[str, str] = connect.get("libpq") or {}
-    names = {found.get("name"), found.get("user"), found.get("dialect")}
-    remember(*(libpq[key] for key in ("password", "sslpassword") if libpq.get(key) and libpq[key] not in names))
-    found["heads"], found["pins"] = tuple(found["heads"]), tuple(found.get("pins", ()))
-    found["warnings"] = tuple(found.get("warnings", ()))
-    return Target(
-        database=database,
-        connect=Connect(libpq=libpq, path=connect.get("path"), complete=bool(connect.get("complete"))),
-        **found,
-    )

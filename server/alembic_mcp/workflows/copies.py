@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Literal
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import Failed
 from ..target import Environment
@@ -15,22 +16,48 @@ if TYPE_CHECKING:
     from ..revisions import Revisions
     from ..scratch import Scratch
 
-__all__ = ["at_head", "bring", "copy_of"]
+__all__ = ["at_head", "bring", "compared", "copy_of", "filling"]
 
 
 @asynccontextmanager
 async def copy_of(app: App, located: Located, *, own_server: bool | None = None) -> AsyncIterator[Scratch]:
     """A scratch database with the target's schema and version rows; raises ScratchUnavailable.
 
-    On the target's own server if *own_server*, by default if it is for development.
+    On the target's own server if *own_server*, by default if it is for development; never where the project's code
+    must not learn how that server is reached.
     """
-    servers = await app.scratch()
-    async with servers.clone(
-        located.target,
-        located.target.heads,
-        own_server=located.environment is Environment.DEVELOPMENT if own_server is None else own_server,
-    ) as scratch:
-        yield scratch
+    servers, target = await app.scratch(), located.target
+    own = located.environment is Environment.DEVELOPMENT if own_server is None else own_server
+    async with servers.clone(target, target.heads, own_server=own and target.reachable and not target.shielded) as made:
+        yield (
+            made
+            if located.scratch is None
+            else replace(made, redirect={**made.redirect, "fill": located.scratch.redirect["fill"]})
+        )
+
+
+def filling(scratch: Scratch, names: Collection[str]) -> Scratch:
+    """The same scratch database, whose address env.py also gets where nobody has given it one, in *names* too."""
+    return replace(scratch, redirect={**scratch.redirect, "fill": sorted(names) or True})
+
+
+@asynccontextmanager
+async def compared(app: App, located: Located, revisions: Revisions) -> AsyncIterator[tuple[dict[str, Any], str]]:
+    """Where the models are compared with what is there: arguments for the call, and for people against what that is.
+
+    The database itself if it is at head and the project's code may look at it; else a copy that was brought to head;
+    where there is no database, the scratch database that stands in for it.
+    """
+    heads = located.target.heads
+    there = all(head in revisions.by_id for head in heads) and not revisions.pending(heads)
+    if located.scratch is not None and there:
+        yield {"redirect": located.scratch.redirect}, f"{located.scratch.where}, upgraded from base to head"
+    elif there and not located.target.shielded:
+        yield {}, f"the database {located.target.name}"
+    else:
+        async with at_head(app, located, revisions) as copy:
+            why = "only an approved run gets the database's address" if there else "the database is not at head"
+            yield {"redirect": copy.redirect}, f"{copy.where}{'' if there else ', upgraded to head'}: {why}"
 
 
 @asynccontextmanager
@@ -74,6 +101,6 @@ async def bring(
             error = recorded.get(f"{direction}_error") or {}
             raise Failed(
                 f"The {direction} of {revision} does not work on {scratch.where}: "
-                f"{error.get('message') or 'it was not reached'}",
+                f"{(error.get('message') or 'it was not reached').rstrip('.')}.",
                 f"Mend {revision}, then call again.",
             )
