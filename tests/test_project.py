@@ -580,6 +580,18 @@ def test_the_users_own_file_may_loosen(repository):
     assert settings.databases["dev"].env == {"DATABASE_URL": "DEV_URL"}
 
 
+def test_only_the_users_own_file_shows_code_what_a_variable_holds(repository):
+    write(repository / "pyproject.toml", '[tool.alembic-mcp]\nshown_to_code = ["PRODUCTION_DATABASE_URL"]\n')
+    write(user_file(), 'shown_to_code = ["DEV_DATABASE_URL"]\n')
+
+    settings = load_settings([repository])
+
+    assert settings.shown_to_code == ("DEV_DATABASE_URL",)
+    [ignored] = settings.loosening_ignored
+    assert "shown_to_code" in ignored
+    assert str(user_file()) in ignored
+
+
 def test_a_mistake_in_the_users_own_file_is_refused_too(repository):
     write(user_file(), f'[projects."{repository}"]\nlarge_row = 1\n')
 

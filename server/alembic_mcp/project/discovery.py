@@ -12,7 +12,7 @@ from ..errors import Refused
 from .configuration import Source, sources_in, sources_of
 from .settings_files import project_layer, user_layers
 
-__all__ = ["LOOKED_FOR", "Found", "Place", "folders_up", "repository_root", "search"]
+__all__ = ["LOOKED_FOR", "Found", "Place", "folders_up", "is_aside", "repository_root", "search"]
 
 LOOKED_FOR = "an alembic.ini (or another .ini with script_location) or [tool.alembic] in a pyproject.toml"
 
@@ -73,6 +73,11 @@ class Found:
         """Add *place* if it holds anything."""
         if place:
             self.places.append(place)
+
+
+def is_aside(name: str) -> bool:
+    """Whether a folder of that name holds other people's code, or code that is not the project itself."""
+    return name in _SKIPPED or name in _ASIDE or name.startswith((".", "{{"))
 
 
 def repository_root(start: Path) -> Path:

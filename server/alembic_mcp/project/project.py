@@ -122,7 +122,7 @@ def _nothing(start: Path, name: str | None, found: Found, names: Sequence[str]) 
         f"and in the folders below{limit}.",
         "Start the server with --project PATH (a folder or the configuration file).",
         'Or put config = "path/to/alembic.ini" under [tool.alembic-mcp] in pyproject.toml.',
-        "If the project does not use Alembic yet: alembic init.",
+        "If the project does not use Alembic yet: call init.",
     )
 
 

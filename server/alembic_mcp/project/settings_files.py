@@ -48,6 +48,8 @@ class Layer:
     large_rows: int | None = None
     x: tuple[str, ...] | None = None
     approval_lifetime: float | None = None
+    merges: str | None = None
+    shown_to_code: tuple[str, ...] = ()
     levels: dict[str, str] = field(default_factory=dict)
     databases: tuple[NamedDatabase, ...] = ()
 
@@ -147,6 +149,9 @@ def _tightened(settings: Settings, layer: Layer) -> Settings:
         ignored = (*ignored, f"approval_lifetime in {layer.file}: {why}")
     elif layer.approval_lifetime is not None:
         lifetime = min(lifetime, layer.approval_lifetime)
+    if layer.shown_to_code:
+        why = f"only {user_file()} can show code what a database's variables hold."
+        ignored = (*ignored, f"shown_to_code in {layer.file}: {why}")
     lowered = [rule for rule, level in layer.levels.items() if level != "person"]
     if lowered:
         why = f"a project can only raise levels to person; lower them in {user_file()}."
@@ -156,6 +161,7 @@ def _tightened(settings: Settings, layer: Layer) -> Settings:
         _merged(settings, layer),
         large_rows=large_rows,
         approval_lifetime=lifetime,
+        merges="forbid" if "forbid" in (settings.merges, layer.merges) else settings.merges,
         levels=levels,
         loosening_ignored=ignored,
     )
@@ -167,6 +173,10 @@ def _overruled(settings: Settings, layer: Layer) -> Settings:
         merged = replace(merged, large_rows=layer.large_rows)
     if layer.approval_lifetime is not None:
         merged = replace(merged, approval_lifetime=layer.approval_lifetime)
+    if layer.merges is not None:
+        merged = replace(merged, merges=layer.merges)
+    if layer.shown_to_code:
+        merged = replace(merged, shown_to_code=tuple(dict.fromkeys(settings.shown_to_code + layer.shown_to_code)))
     return merged
 
 
@@ -264,6 +274,14 @@ def _strings(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+def _names(value: Any) -> tuple[str, ...]:
+    names = _strings(value)
+    if not all(_VARIABLE.match(name) for name in names):
+        # It is not repeated: it may be the secret itself.
+        raise ValueError("must be NAMES of environment variables, those that hold the values")
+    return names
+
+
 def _x_arguments(value: Any) -> tuple[str, ...]:
     arguments = _strings(value)
     if any(_PASSWORD_IN_URL.search(argument) for argument in arguments):
@@ -291,6 +309,12 @@ def _levels(value: Any) -> dict[str, str]:
     if not isinstance(value, dict) or not all(level in ("client", "person") for level in value.values()):
         raise ValueError('must give escalations the level "client" or "person": { drops-data = "person" }')
     return dict(value)
+
+
+def _merges(value: Any) -> str:
+    if value not in ("allow", "forbid"):
+        raise ValueError('must be "allow" or "forbid"')
+    return str(value)
 
 
 def _environment(value: Any) -> Environment:
@@ -332,6 +356,8 @@ _KEYS: dict[str, Callable[[Any], Any]] = {
     "large_rows": _rows,
     "x": _x_arguments,
     "approval_lifetime": _lifetime,
+    "merges": _merges,
+    "shown_to_code": _names,
     "levels": _levels,
     "databases": _databases,
 }
