@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,8 +11,11 @@ from .direction import Direction
 from .target import Environment
 
 __all__ = [
+    "UNREACHABLE",
     "ChangeReport",
     "CheckReport",
+    "Conflict",
+    "ConflictSide",
     "CurrentReport",
     "Database",
     "Decision",
@@ -22,14 +25,19 @@ __all__ = [
     "Finding",
     "GenerateReport",
     "HistoryReport",
+    "InitReport",
     "Level",
     "MergeReport",
+    "Option",
+    "OrderTried",
     "Plan",
+    "Question",
     "RehearsalSummary",
     "Report",
     "ReviewReport",
     "RevisionLine",
     "RevisionNode",
+    "Rewrite",
     "Severity",
     "StatementLine",
     "Status",
@@ -37,6 +45,9 @@ __all__ = [
     "TwoWays",
     "Verified",
 ]
+
+UNREACHABLE = "it could not be reached"
+"""The reason why a database counts as unknown that a scratch database stands in for."""
 
 Status = Literal["done", "needs_answer", "needs_approval", "refused", "failed"]
 
@@ -270,11 +281,46 @@ class ChangeReport(ReviewReport):
     milliseconds: float = 0.0
 
 
+class Option(_Part):
+    """One way to answer a question."""
+
+    choice: str
+    effect: str = Field(description="What it does to the data.")
+    how: dict[str, Any] = Field(description="Arguments to add to the same call, to choose this.")
+
+
+class Question(_Part):
+    """What only the developer knows. Nothing is written before it is answered."""
+
+    id: str
+    question: str
+    table: str | None = None
+    options: list[Option]
+
+
+class Rewrite(_Part):
+    """Where the revision differs from what autogenerate proposes, and why."""
+
+    rule: str = Field(description="The rule whose hazard it avoids.")
+    table: str | None = None
+    why: str
+
+
 class GenerateReport(Report):
-    """The revision files that were written, and the proof that they work."""
+    """The revision files that were written, and the proof that they work; or the questions that come first."""
 
     database: Database | None = None
+    against: str = Field(default="", description="What the models were compared with.")
+    questions: list[Question] = Field(default_factory=list)
     files: list[File] = Field(default_factory=list)
+    changes: dict[str, list[str]] = Field(default_factory=dict, description="Per table, what changes.")
+    rewrites: list[Rewrite] = Field(default_factory=list)
+    invisible: list[str] = Field(
+        default_factory=list, description="Differences that are left, because they can't be generated safely."
+    )
+    loses: list[str] = Field(default_factory=list, description="What the downgrades can't bring back.")
+    why_nothing: str | None = Field(default=None, description="Why there is nothing to generate.")
+    instructions: list[str] = Field(default_factory=list, description="How to bring it to production.")
     statements: TwoWays = Field(default_factory=TwoWays)
     findings: list[Finding] = Field(default_factory=list)
     rehearsal: RehearsalSummary | None = None
@@ -283,13 +329,62 @@ class GenerateReport(Report):
     ready_to_commit: bool = False
 
 
-class MergeReport(Report):
-    """A merge revision."""
+class ConflictSide(_Part):
+    """One branch's part in a conflict."""
 
+    head: str = Field(description="The branch, by its head.")
+    revision: str
+    path: str = ""
+    line: int = 0
+    does: str = Field(description="What that line does, in plain words.")
+
+
+class Conflict(_Part):
+    """Why branches don't go together."""
+
+    object: str = Field(description="What both touch: 'column users.email', 'table users', 'schema', ...")
+    problem: str
+    sides: list[ConflictSide] = Field(default_factory=list)
+
+
+class OrderTried(_Part):
+    """One order of the branches, as it went on a scratch database."""
+
+    heads: list[str] = Field(description="The branches in the order in which they ran, by their heads.")
+    status: Literal["passed", "failed"]
+    where: str = ""
+    error: str | None = None
+
+
+class MergeReport(Report):
+    """A merge revision, or a branch that was put behind another one; and whether the branches go together."""
+
+    style: Literal["merge", "rebase"] = "merge"
     file: File | None = None
+    diff: str = Field(default="", description="What changed in the file of a rebased branch.")
     heads_before: list[str] = Field(default_factory=list)
     heads_after: list[str] = Field(default_factory=list)
+    orders: list[OrderTried] = Field(default_factory=list)
+    conflicts: list[Conflict] = Field(default_factory=list)
     rehearsal: RehearsalSummary | None = None
+
+
+class InitReport(Report):
+    """The files that make a project an Alembic project, and its first revision."""
+
+    database: Database | None = Field(default=None, description="The database as it was found, null if it was not.")
+    template: Literal["sync", "async", "sqlmodel"] | None = None
+    asynchronous: bool = False
+    configuration: str = Field(default="", description="The file that Alembic reads first.")
+    files: list[str] = Field(default_factory=list, description="What was written, the first revision included.")
+    models: list[str] = Field(default_factory=list, description="What the models hang on: 'app.db:Base'.")
+    modules: list[str] = Field(default_factory=list, description="Modules that env.py imports for their tables.")
+    url: str = Field(default="", description="Where env.py takes the address from: a variable or module:expression.")
+    revision: File | None = Field(default=None, description="The first revision, null if there is none yet.")
+    rehearsal: RehearsalSummary | None = None
+    differences: list[Difference] = Field(
+        default_factory=list, description="How the models differ from an existing database, as autogenerate sees it."
+    )
 
 
 class CheckReport(Report):
@@ -299,6 +394,6 @@ class CheckReport(Report):
     differences: list[Difference] = Field(default_factory=list)
     invisible: list[str] = Field(
         default_factory=list,
-        description="Differences that autogenerate can't see. Nothing looks for them yet: empty is no proof of none.",
+        description="Differences that autogenerate can't see: the rule invisible-to-autogenerate.",
     )
     why_nothing: str | None = Field(default=None, description="Why autogenerate would see nothing, or too much.")

@@ -17,7 +17,7 @@ def main() -> None:
         from ..serve import main as serve
 
         sys.exit(serve(sys.argv[2:]))
-    from . import approvals, records, review  # noqa: F401 - their commands are added
+    from . import approvals, init, records, review  # noqa: F401 - their commands are added
     from .commands import commands
 
     commands(prog_name="alembic-mcp")

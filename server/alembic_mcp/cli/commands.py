@@ -150,25 +150,68 @@ def generate(
     *,
     message: MessageOption,
     empty: Annotated[bool, typer.Option("--empty", help="An empty revision, to be written by hand.")] = False,
+    plain: Annotated[bool, typer.Option("--plain", help="As autogenerate proposes it, without safe rewrites.")] = False,
+    rename: Annotated[
+        list[str] | None, typer.Option("--rename", help="What was renamed: persons.name=full_name, or persons=people.")
+    ] = None,
+    fill: Annotated[
+        list[str] | None, typer.Option("--fill", help="The value for existing rows, as SQL: users.verified=false.")
+    ] = None,
+    answer: Annotated[
+        list[str] | None, typer.Option("--answer", help="The answer to a question: its id, '=', the choice.")
+    ] = None,
+    keep_data: Annotated[
+        bool, typer.Option("--keep-data", help="Park what is dropped in a side table, for the downgrade.")
+    ] = False,
+    data: Annotated[str | None, typer.Option("--data", help="A revision that changes rows of this table.")] = None,
+    assign: Annotated[
+        list[str] | None, typer.Option("--set", help="With --data: column=SQL expression, may be repeated.")
+    ] = None,
+    where: Annotated[str | None, typer.Option("--where", help="With --data: which rows, as an SQL condition.")] = None,
+    undo: Annotated[
+        list[str] | None, typer.Option("--undo", help="With --data: column=SQL expression for the downgrade.")
+    ] = None,
     project: ProjectOption = None,
     database: DatabaseOption = "default",
     python: PythonOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Write a revision from the models, and prove it."""
+    """Write the revisions for a change of the models, and prove them."""
     from ..workflows import generate as workflow
 
+    wish = workflow.Wish(
+        message=message,
+        kind="empty" if empty else "data" if data is not None else "auto",
+        style="plain" if plain else "safe",
+        renames=[_rename(each) for each in rename or ()],
+        fills=dict(_pair(each, "--fill") for each in fill or ()),
+        answers=dict(_pair(each, "--answer") for each in answer or ()),
+        keep_data=keep_data,
+        table=data,
+        set=dict(_pair(each, "--set") for each in assign or ()),
+        where=where,
+        undo=dict(_pair(each, "--undo") for each in undo or ()),
+    )
+
     async def work(app: App, name: str | None, progress: Progress) -> GenerateReport:
-        return await workflow.generate(
-            app,
-            message=message,
-            kind="empty" if empty else "auto",
-            project=name,
-            database=database,
-            progress=progress,
-        )
+        return await workflow.generate(app, wish, project=name, database=database, progress=progress)
 
     run_command(GenerateReport, work, project, python, as_json=json)
+
+
+def _pair(text: str, option: str) -> tuple[str, str]:
+    """What stands before and after the first equals sign."""
+    name, sign, value = text.partition("=")
+    if not (name and sign and value):
+        raise typer.BadParameter(f"{text!r}: give it as name=value", param_hint=option)
+    return name, value
+
+
+def _rename(text: str) -> dict[str, str]:
+    """``table.column=name`` or ``table=name``; the table may have a schema before it in the first form."""
+    old, new = _pair(text, "--rename")
+    table, dot, column = old.rpartition(".")
+    return {"table": table, "from": column, "to": new} if dot else {"from": column, "to": new}
 
 
 @commands.command()
@@ -176,17 +219,26 @@ def merge_heads(
     heads: Annotated[list[str] | None, typer.Argument(help="The heads to join; all of them if left out.")] = None,
     *,
     message: Annotated[str | None, typer.Option("--message", "-m", help="Message of the merge revision.")] = None,
+    rebase: Annotated[
+        bool, typer.Option("--rebase", help="Put the last of two heads behind the first one, instead of a merge.")
+    ] = False,
     project: ProjectOption = None,
     database: DatabaseOption = "default",
     python: PythonOption = None,
     json: JsonOption = False,
 ) -> None:
-    """Join several heads by a merge revision."""
-    from ..workflows import generate as workflow
+    """Join several heads, once every order of the branches is proved."""
+    from ..workflows import merge as workflow
 
     async def work(app: App, name: str | None, progress: Progress) -> MergeReport:
         return await workflow.merge_heads(
-            app, heads=tuple(heads or ()), message=message, project=name, database=database, progress=progress
+            app,
+            heads=tuple(heads or ()),
+            message=message,
+            style="rebase" if rebase else "merge",
+            project=name,
+            database=database,
+            progress=progress,
         )
 
     run_command(MergeReport, work, project, python, as_json=json)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from ..project import repository_root
 from ..report import ReviewReport, Severity
 from .commands import DatabaseOption, ProjectOption, PythonOption, commands, run_command
 from .exits import exit_code_of_findings
@@ -47,7 +48,7 @@ def review(
 
     async def work(app: App, name: str | None, progress: Progress) -> ReviewReport:
         nonlocal root
-        root = app.project(name).root
+        root = repository_root(app.project(name).root)
         return await workflow.review(
             app, revisions=revisions, project=name, database=database, since=since, progress=progress
         )

@@ -159,6 +159,13 @@ async def _drop_email(agent: Agent, project: Project, stage: Stage, person: Pers
     stage.scene('2. "Remove email from Person": 100,000 values would be lost')
     _edit(project, stage, EMAIL, "")
     report = await agent.call("generate", message="drop email from person")
+    agent.expect(report["status"] == "needs_answer" and not report["files"], "it asks first, and writes nothing")
+    [question] = report["questions"]
+    agent.expect("100,000 values" in question["question"], "the question says how many values would go")
+
+    stage.tells("The developer says that it shall go.")
+    [how] = [option["how"] for option in question["options"] if option["choice"] == "drop"]
+    report = await agent.call("generate", message="drop email from person", **how)
     revision = _written(agent, report)
     path = project.root / report["files"][0]["path"]
     agent.expect("drop-column" in _rules(report["findings"]), "the loss is found when the revision is written")

@@ -55,8 +55,10 @@ def wrong_arguments(error: ValidationError, tool: str, report_type: type[R]) -> 
     )
     return report_type(
         status="refused",
-        summary=redact(f"{tool} was called with arguments it does not take ({problems}). Nothing was done."),
-        next_steps=[f"Call {tool} again with the arguments that its schema lists, and no others."],
+        summary=redact(f"{tool} can't be called like this ({problems}). Nothing was done."),
+        next_steps=[
+            f"Call {tool} again with the arguments that its schema lists: all that it requires, and no others."
+        ],
     )
 
 

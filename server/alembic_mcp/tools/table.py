@@ -9,7 +9,7 @@ from mcp_types import ToolAnnotations
 
 from .change import downgrade, stamp, upgrade
 from .look import check, current, history, review
-from .write import generate, merge_heads
+from .write import generate, init, merge_heads
 
 __all__ = ["TOOLS", "Entry"]
 
@@ -45,4 +45,5 @@ TOOLS: tuple[Entry, ...] = (
     Entry(downgrade, "Downgrade the database", CHANGES_DATABASE),
     Entry(merge_heads, "Merge heads", WRITES_FILES),
     Entry(stamp, "Stamp the database", CHANGES_DATABASE),
+    Entry(init, "Set up Alembic", WRITES_FILES),
 )

@@ -8,12 +8,14 @@ from typing import Any
 
 from ..errors import redact
 from ..report import (
+    UNREACHABLE,
     ChangeReport,
     CheckReport,
     CurrentReport,
     Finding,
     GenerateReport,
     HistoryReport,
+    InitReport,
     MergeReport,
     RehearsalSummary,
     Report,
@@ -63,13 +65,11 @@ def _details(report: Report) -> Iterator[str]:
         case ReviewReport():
             yield from _review(report)
         case GenerateReport():
-            yield from (f"Revision: {file.revision}" for file in report.files)
-            yield from _rehearsal(report.rehearsal)
-            yield from _findings(report.findings)
+            yield from _generated(report)
+        case InitReport():
+            yield from _begun(report)
         case MergeReport():
-            if report.file:
-                yield f"Revision: {report.file.revision}"
-            yield from _rehearsal(report.rehearsal)
+            yield from _merged(report)
         case CurrentReport():
             yield from _listed("pending", (f"{line.revision} {line.message}".rstrip() for line in report.pending))
         case CheckReport():
@@ -84,11 +84,77 @@ def _review(report: ReviewReport) -> Iterator[str]:
         yield f"Database: {report.database.name} ({report.database.dialect}, {report.database.environment})"
     if isinstance(report, ChangeReport) and (report.before or report.after):
         yield f"Heads: {', '.join(report.before) or 'base'} -> {', '.join(report.after) or 'base'}"
+        yield from _verified(report)
     if report.decision:
         yield f"Decision: {report.decision}"
     yield from (f"Asked because of {item.rule} (level {item.level}): {item.why}" for item in report.escalations)
     yield from _rehearsal(report.rehearsal)
     yield from _findings(report.findings)
+
+
+def _verified(report: ChangeReport) -> Iterator[str]:
+    if report.verified is None:
+        return
+    words = {True: "as rehearsed", False: "NOT as rehearsed", None: "not known"}
+    yield f"Verified: heads {words[report.verified.heads]}, schema {words[report.verified.schema_]}"
+    yield from (f"  {detail}" for detail in report.verified.details[:WORST])
+
+
+def _generated(report: GenerateReport) -> Iterator[str]:
+    """Questions; else files, changes per table, SQL, proof, where the database is, and the way to production."""
+    for question in report.questions:
+        yield f"Question {question.id}: {question.question}"
+        yield from (f"- {option.choice}: {option.effect} ({_arguments(option.how)})" for option in question.options)
+    if report.questions:
+        return
+    if report.against and report.files:
+        yield f"Compared with: {report.against}"
+    yield from (f"Revision: {file.revision} ({file.path}): {file.message}" for file in report.files)
+    for table, changes in report.changes.items():
+        yield from (f"Change{f' of {table}' if table else ''}: {change}" for change in changes)
+    yield from _listed("written in safe form", (f"{item.rule}: {item.why}" for item in report.rewrites))
+    yield from _listed("left, autogenerate can't see it", report.invisible)
+    yield from _listed("a downgrade can't bring back", report.loses)
+    if report.statements.upgrade:
+        yield "SQL of the upgrade:"
+        yield from _listed(
+            "", (" ".join(line.strip() for line in sql.splitlines()) for sql in report.statements.upgrade)
+        )
+    yield from _rehearsal(report.rehearsal)
+    yield from _findings(report.findings)
+    if report.files and report.database and report.database.environment_reason != UNREACHABLE:
+        yield f"The database is at {', '.join(report.database.heads) or 'base'}; it was not changed."
+    yield from _listed("to commit", report.files_to_commit)
+    if report.instructions:
+        yield "To production:"
+        yield from (f"{number}. {step}" for number, step in enumerate(report.instructions, 1))
+
+
+def _arguments(how: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in how.items()) or "nothing to add"
+
+
+def _begun(report: InitReport) -> Iterator[str]:
+    if report.template:
+        yield f"Template: {report.template}{', asynchronous' if report.asynchronous else ''}, {report.configuration}"
+        yield f"Models: {', '.join(report.models)}, from {', '.join(report.modules) or 'no module yet'}"
+        yield f"Address of the database: {report.url}"
+    if report.revision:
+        yield f"Revision: {report.revision.revision} ({report.revision.path})"
+    yield from _listed("difference", (item.description for item in report.differences))
+    yield from _rehearsal(report.rehearsal)
+
+
+def _merged(report: MergeReport) -> Iterator[str]:
+    for conflict in report.conflicts:
+        yield f"Conflict about {conflict.object}: {conflict.problem}"
+        yield from (f"- {side.path}:{side.line} ({side.revision}) {side.does}" for side in conflict.sides)
+    if report.file:
+        yield f"Revision: {report.file.revision}"
+    yield from report.diff.splitlines()
+    for order in report.orders:
+        yield f"Order {', then '.join(order.heads)}: {order.status}{f': {order.error}' if order.error else ''}"
+    yield from _rehearsal(report.rehearsal)
 
 
 def _rehearsal(rehearsal: RehearsalSummary | None) -> Iterator[str]:
@@ -130,6 +196,6 @@ def _history(report: HistoryReport) -> Iterator[str]:
 
 def _listed(what: str, items: Iterable[str]) -> Iterator[str]:
     every = list(items)
-    yield from (f"- {what}: {item}" for item in every[:LISTED])
+    yield from (f"- {what}: {item}" if what else f"  {item}" for item in every[:LISTED])
     if len(every) > LISTED:
         yield f"- and {len(every) - LISTED} more"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Any, Callable, Dict
+from typing import Any, Callable, Dict, Optional
 
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
@@ -11,11 +11,14 @@ from alembic.util import CommandError
 from .compare import compare
 from .environment import Environment
 from .errors import CallError
+from .in_two_parts import Ask, look_and_go_on
 from .look import look
+from .models import models
 from .rehearse import rehearse
 from .render import merge, render
 from .run import run
 from .scripts import index
+from .settle import settle
 from .static import static
 
 __all__ = ["handle"]
@@ -23,12 +26,13 @@ __all__ = ["handle"]
 Progress = Callable[[Dict[str, Any]], None]
 
 
-def handle(request: Dict[str, Any], progress: Progress) -> Dict[str, Any]:
+def handle(request: Dict[str, Any], progress: Progress, ask: Optional[Ask] = None) -> Dict[str, Any]:
     """Answer *request*: ``{"call", "project", "x", "args"}``. The process must not answer another one afterwards.
 
     Args:
         request: see the functions of this package that carry the names of the calls.
         progress: gets what has been reached so far; only long calls tell.
+        ask: of a request that comes in two parts: takes what is known so far and brings the rest.
 
     Raises:
         CallError: the call failed in a way that is understood.
@@ -39,7 +43,7 @@ def handle(request: Dict[str, Any], progress: Progress) -> Dict[str, Any]:
     if call not in _CALLS:
         raise CallError("internal", f"The worker knows no call {call!r}.")
     try:
-        return _CALLS[call](request, progress)
+        return _CALLS[call](request, progress) if ask is None else _IN_TWO_PARTS[call](request, progress, ask)
     except (CommandError, RevisionError) as error:
         raise CallError("alembic", " ".join(str(error).split())) from error
 
@@ -51,7 +55,7 @@ def _index(request: Dict[str, Any]) -> Dict[str, Any]:
     """
     environment = Environment(request, "history")
     if environment.sets_version_locations():
-        environment.seen.read_only()
+        settle(environment, request["args"])
         with suppress(CallError):
             environment.run(lambda _heads, _context: None, dont_mutate=True)
     return index(environment.script)
@@ -59,6 +63,7 @@ def _index(request: Dict[str, Any]) -> Dict[str, Any]:
 
 _CALLS: Dict[str, Callable[[Dict[str, Any], Progress], Dict[str, Any]]] = {
     "look": lambda request, _: look(request),
+    "models": lambda request, _: models(request),
     "rehearse": rehearse,
     "run": run,
     "compare": lambda request, _: compare(request),
@@ -66,4 +71,8 @@ _CALLS: Dict[str, Callable[[Dict[str, Any], Progress], Dict[str, Any]]] = {
     "merge": lambda request, _: merge(request),
     "index": lambda request, _: _index(request),
     "static": lambda request, _: static(request),
+}
+_IN_TWO_PARTS: Dict[str, Callable[[Dict[str, Any], Progress, Ask], Dict[str, Any]]] = {
+    "look": lambda request, _, ask: look_and_go_on(request, ask),
+    "rehearse": rehearse,
 }

@@ -44,6 +44,18 @@ class Channel:
         """Say how far the call is. May be called from any thread."""
         self._write({"progress": step})
 
+    def ask(self, said: dict[str, Any]) -> dict[str, Any]:
+        """Say what is known so far, and wait for the rest of the request.
+
+        Raises:
+            EOFError: the other side went away.
+        """
+        self._write({"waiting": said})
+        rest = self.read()
+        if rest is None:
+            raise EOFError
+        return rest
+
     def result(self, result: dict[str, Any]) -> None:
         """Answer the call; nothing may follow."""
         self._write({"result": result})

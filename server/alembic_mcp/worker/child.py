@@ -29,7 +29,8 @@ def answer(channel: Channel, calls: Optional[Path]) -> int:
 
     Args:
         channel: brings the request; gets progress and the result or the error.
-        calls: the module file whose ``handle(request, progress)`` answers; None: this package's own.
+        calls: the module file whose ``handle(request, progress)`` answers; None: this package's own. A request with
+            ``more`` comes in two parts: ``handle`` gets a third argument, which brings the second.
     """
     request = channel.read()
     if request is None:
@@ -75,6 +76,8 @@ def _run(request: dict[str, Any], root: Optional[str], channel: Channel, calls: 
             os.chdir(root)
         except OSError as error:
             raise CallError("internal", f"The project's folder can't be entered: {error}.") from error
+    if request.get("more"):
+        return load(calls).handle(request, channel.progress, channel.ask)
     return load(calls).handle(request, channel.progress)
 
 

@@ -8,19 +8,22 @@ import sqlalchemy
 from alembic.autogenerate import RevisionContext
 from alembic.runtime.migration import MigrationContext
 
+from .changes import Facts
 from .differences import listed
 from .environment import Environment
 from .errors import CallError
-from .guards import Guards
+from .invisible import unseen
+from .kept_names import overlook_kept
 from .look import metadatas, version_table
-from .recorder import Recorder
-from .redirect import Redirect
+from .noticed import noticed
+from .reflection import in_bulk
+from .settle import settle
 
-__all__ = ["compare", "counted", "revision_context", "settle"]
+__all__ = ["compare", "compared", "counted", "revision_context", "settle"]
 
 
 def compare(request: Dict[str, Any]) -> Dict[str, Any]:
-    """Answer the call ``compare``.
+    """Answer the call ``compare``; with ``models`` in its args (see `models`) ``invisible`` too: a sentence each.
 
     Raises:
         CallError: ``alembic`` if the database is not at head or env.py gives no models, ``ambiguous_metadata`` if two
@@ -28,29 +31,32 @@ def compare(request: Dict[str, Any]) -> Dict[str, Any]:
     """
     environment = Environment(request, "check")
     settle(environment, request["args"])
+    return compared(environment, request["args"])
+
+
+def compared(environment: Environment, args: Dict[str, Any]) -> Dict[str, Any]:
+    """What `compare` answers, where it is decided already where *environment* connects to. Raises as `compare`."""
     context = revision_context(environment, autogenerate=True)
     found: Dict[str, Any] = {}
 
     def work(heads: Any, migration: MigrationContext) -> None:
         found.update(counted(migration), heads=sorted(heads))
-        context.run_autogenerate(heads, migration)
+        with in_bulk(migration):
+            context.run_autogenerate(heads, migration)
         found["differences"] = [
             each
             for script in context.generated_revisions
             for each in listed(script.upgrade_ops_list, migration.dialect)
         ]
+        facts = Facts(migration, migration.opts.get("target_metadata"), args)
+        found["invisible"] = [
+            each
+            for script in context.generated_revisions
+            for each in unseen(script.upgrade_ops_list, script.downgrade_ops_list, facts)
+        ]
 
     environment.run(work, dont_mutate=True, template_args=context.template_args, revision_context=context)
     return found
-
-
-def settle(environment: Environment, args: Dict[str, Any]) -> None:
-    """Lead connections to the scratch database where the call says so; otherwise let nothing be written."""
-    if args.get("redirect"):
-        redirect = Redirect(args["redirect"], environment.refused, environment.root)
-        Guards(Recorder(), redirect, environment.root)
-    else:
-        environment.seen.read_only()
 
 
 def revision_context(environment: Environment, *, autogenerate: bool, **options: Any) -> RevisionContext:
@@ -71,11 +77,14 @@ def revision_context(environment: Environment, *, autogenerate: bool, **options:
 
 
 def counted(context: MigrationContext) -> Dict[str, Any]:
-    """How much there is on both sides: ``metadata_tables``, ``metadata_names``, ``database_tables``.
+    """How much there is on both sides: ``metadata_tables``, ``metadata_names``, ``database_tables``; and `noticed`.
+
+    Call it before autogenerate runs in the context, whose filters are watched from then on.
 
     Raises:
         CallError: ``alembic``: env.py gives no models.
     """
+    overlook_kept(context)
     metadata = metadatas(context)
     if metadata is None:
         raise CallError(
@@ -99,4 +108,5 @@ def counted(context: MigrationContext) -> Dict[str, Any]:
         "metadata_tables": len(names),
         "metadata_names": names,
         "database_tables": len([name for name in tables if name != own]),
+        **noticed(context, names, [name for name in tables if name != own]),
     }

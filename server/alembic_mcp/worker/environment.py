@@ -17,7 +17,7 @@ from alembic.config import Config
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 
-from . import connections, scripts
+from . import connections, scripts, stand_in
 from .errors import CallError, is_user_file
 from .failures import explain
 
@@ -111,6 +111,9 @@ class Environment:
         self.seen = connections.watch()
         self.config = _config(project, name, request.get("x") or (), options)
         self.script = scripts.load(self.config, project.get("index"))
+        redirect = (request.get("args") or {}).get("redirect") or {}
+        if redirect.get("fill"):
+            stand_in.fill(self, redirect, self._env_py())
         self._patch()
 
     def run(
@@ -147,6 +150,12 @@ class Environment:
         if not run.reached:
             raise self._reason(run, None, errors)
         return run
+
+    def go_on(self, entries: List[Dict[str, Any]], **options: Any) -> None:
+        """From now on there are other revisions (see `scripts.load`), and the command has other options."""
+        for key, value in options.items():
+            setattr(self.config.cmd_opts, key, value)
+        self.script = scripts.load(self.config, entries)
 
     def modules(self) -> Dict[str, str]:
         """The project's files that were imported so far, env.py included: absolute path -> SHA-256."""

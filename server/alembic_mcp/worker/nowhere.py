@@ -35,15 +35,19 @@ _ASKED_BY_SQLALCHEMY = 12
 """Frames between a question such as has_type() and the DDL that asks it (checkfirst), at most."""
 
 
-def engine(name: str, default_schema: Optional[str], fetched: Callable[[], None]) -> Any:
-    """An engine for a database of the dialect *name*; *fetched* is told when somebody asks for rows.
+def engine(name: str, default_schema: Optional[str], fetched: Callable[[], None], past: Callable[[str], None]) -> Any:
+    """An engine for a database of the dialect *name*.
+
+    *fetched* is told when somebody asks for rows, *past* what is sent through a cursor of the driver.
 
     Raises:
         sqlalchemy.exc.NoSuchModuleError: there is no such dialect here.
     """
     made = _dialect(name, default_schema)
     dialects.registry.impls[f"{name}.{_DRIVER}"] = lambda: made
-    found = sqlalchemy.create_engine(f"{name}+{_DRIVER}://", module=_module(name, fetched), poolclass=pool.NullPool)
+    found = sqlalchemy.create_engine(
+        f"{name}+{_DRIVER}://", module=_module(name, lambda: _Cursor(fetched, past)), poolclass=pool.NullPool
+    )
     event.listen(found, "before_cursor_execute", _columns)
     _blind()
     return found
@@ -67,12 +71,22 @@ class _Cursor:
     lastrowid = None
     rowcount = 0
 
-    def __init__(self, fetched: Callable[[], None]) -> None:
-        self._fetched = fetched
+    def __init__(self, fetched: Callable[[], None], past: Callable[[str], None]) -> None:
+        self._fetched, self._past = fetched, past
+        self.known = False
         self.columns: Sequence[str] = ()
         self.description: Optional[List[Tuple[Any, ...]]] = None
 
-    def execute(self, sql: str, _parameters: Any = None) -> None:
+    def __enter__(self) -> _Cursor:  # noqa: PYI034 - Python 3.9 has no Self
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def execute(self, sql: Any, _parameters: Any = None) -> None:
+        sql = sql.decode() if isinstance(sql, bytes) else str(sql)
+        if not self.known:
+            self._past(sql)
         names = self.columns or (("unknown",) if _RETURNS_ROWS.match(sql) else ())
         self.description = [(each, None, None, None, None, None, None) for each in names] or None
 
@@ -96,11 +110,11 @@ class _Cursor:
 class _Connection:
     autocommit = False
 
-    def __init__(self, fetched: Callable[[], None]) -> None:
-        self._fetched = fetched
+    def __init__(self, make: Callable[[], _Cursor]) -> None:
+        self._make = make
 
     def cursor(self, *_args: Any, **_kw: Any) -> _Cursor:
-        return _Cursor(self._fetched)
+        return self._make()
 
     def commit(self) -> None:
         """Nothing was done."""
@@ -108,7 +122,7 @@ class _Connection:
     rollback = close = commit
 
 
-def _module(name: str, fetched: Callable[[], None]) -> Any:
+def _module(name: str, cursor: Callable[[], _Cursor]) -> Any:
     """What looks like a driver."""
     errors = {
         each: type(each, (Exception,), {})
@@ -123,7 +137,7 @@ def _module(name: str, fetched: Callable[[], None]) -> Any:
         threadsafety=1,
         version="0",
         sqlite_version_info=_VERSIONS["sqlite"],
-        connect=lambda *_args, **_kw: _Connection(fetched),
+        connect=lambda *_args, **_kw: _Connection(cursor),
         Binary=bytes,
         **errors,
     )
@@ -196,4 +210,5 @@ def _unseen() -> Exception:
 def _columns(_connection: Any, cursor: Any, _sql: str, *more: Any) -> None:
     """Name the columns of a result as the statement does, so that the ORM finds them."""
     compiled = getattr(more[1], "compiled", None)
+    cursor.known = True
     cursor.columns = [each[0] for each in getattr(compiled, "_result_columns", None) or ()]

@@ -96,6 +96,7 @@ class Recorder:
         self.step: Optional[Step] = None
         self.tracer = tracer
         self._tracer: Optional[Tracer] = None
+        self._last: Any = None
         self._stack: List[Dict[str, Any]] = []
         self._autocommit = 0
         self._transactions = 0
@@ -133,6 +134,7 @@ class Recorder:
         step.threads = {each.ident or 0 for each in threading.enumerate()} - {threading.get_ident()}
         self._stack, self._autocommit, self._batches = [], 0, {}
         self._tracer = self.tracer() if self.tracer else None
+        self._take_stock()
         self.step = step
         started = time.perf_counter()
         try:
@@ -172,8 +174,22 @@ class Recorder:
     def _end(self, connection: Any) -> None:
         connection.info.pop("alembic_mcp.transaction", None)
 
+    def _take_stock(self) -> None:
+        """Look at the transaction in which a step begins: it may send all of its own past SQLAlchemy."""
+        connection = self._last
+        if self._tracer is None or connection is None or connection.closed or not connection.in_transaction():
+            return
+        number = connection.info.get("alembic_mcp.transaction")
+        if number is not None:
+            self._tracer.before(connection, number)
+
+    def past(self, sql: str) -> None:
+        """Note what was sent through a cursor of the driver, where that can be told."""
+        if self.step is not None:
+            self.step.statements.append(_statement(sql[:_SQL_LIMIT], self.step.line(), None))
+
     def _before(self, connection: Any, _cursor: Any, sql: str, *more: Any) -> None:
-        step = self.step
+        step, self._last = self.step, connection
         if step is None or not self._belongs(step):
             return
         parameters, context, _ = more

@@ -8,12 +8,14 @@ from typing import Any, Callable, Dict, Iterator, List, Optional, Set, Tuple
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import pool
 
-from . import differences, schema, scripts
+from . import schema, scripts
 from .connections import raw_execute
+from .convergence import Convergence
 from .environment import Environment
 from .errors import CallError
 from .failures import one_line, sqlstate
 from .guards import Guards
+from .loaded import Loaded
 from .look import version_table
 from .recorder import Recorder, Step
 from .redirect import Redirect
@@ -23,16 +25,23 @@ from .tracer import Tracer, install
 __all__ = ["rehearse"]
 
 Progress = Callable[[Dict[str, Any]], None]
+Ask = Callable[[Dict[str, Any]], Dict[str, Any]]
 
 
-def rehearse(request: Dict[str, Any], progress: Progress) -> Dict[str, Any]:
+def rehearse(request: Dict[str, Any], progress: Progress, ask: Optional[Ask] = None) -> Dict[str, Any]:
     """Answer the call ``rehearse``.
+
+    With *ask* the models are loaded on the scratch database before it is known what there is to run: the rest of the
+    request brings ``target`` and ``index``.
 
     Raises:
         CallError: env.py failed before a revision ran (``user_code``, ``connection``), the connection could not be
             led to the scratch database (``not_redirectable``), or the heads there are not those expected (``drift``).
     """
-    return _Rehearsal(request, progress).answer()
+    rehearsal = _Rehearsal(request, progress)
+    if ask is not None:
+        rehearsal.wait(ask)
+    return rehearsal.answer()
 
 
 class _Rehearsal:
@@ -43,6 +52,7 @@ class _Rehearsal:
         self.prove = bool(args.get("prove", True))
         self.skipped: Set[str] = set(args.get("skip_downgrade") or ())
         self.environment = Environment(request, args["direction"], revision=args["target"], sql=False, tag=None)
+        self.loaded = Loaded(self.environment, request)
         self.recorder = Recorder()
         self.runs = Runs(self.environment, self.recorder, progress)
         redirect = Redirect(args["redirect"], self.environment.refused, self.environment.root)
@@ -52,14 +62,21 @@ class _Rehearsal:
         self.revisions: Dict[str, Dict[str, Any]] = {}
         self.heads_before: List[str] = []
         self.one_transaction = False
-        self.standing: Optional[List[Dict[str, Any]]] = None
-        self.found: Optional[List[Dict[str, Any]]] = None
+        self.convergence = Convergence()
         self.before: Dict[str, str] = {}
         self.after: Optional[Dict[str, str]] = None
         self.heads_after: Optional[List[str]] = None
         self.tainted: Optional[str] = None
         self.in_one_go: Optional[bool] = None
         self.failed_alone = False
+
+    def wait(self, ask: Ask) -> None:
+        """Load the models, and wait for the revisions."""
+        self.runs.visit(lambda _heads, _context: None)
+        rest = ask({})
+        self.args["target"] = rest["target"]
+        self.environment.go_on(rest["index"], revision=rest["target"])
+        self.loaded.revisions(rest["index"])
 
     def answer(self) -> Dict[str, Any]:
         started = time.perf_counter()
@@ -74,9 +91,6 @@ class _Rehearsal:
         if self.after is None and self.tainted is None:
             self.runs.visit(self._take_stock)
         after = self.before if self.after is None else self.after
-        known = {each["description"] for each in self.standing or ()}
-        new = [each for each in self.found or () if each["description"] not in known]
-        compared = self.standing is not None and self.found is not None
         return {
             "path": [
                 {
@@ -95,14 +109,15 @@ class _Rehearsal:
             "fingerprint_after": schema.fingerprint(after),
             "heads_before": self.heads_before,
             "heads_after": self.heads_before if self.heads_after is None else self.heads_after,
-            "converged": not new if compared else None,
-            "new_differences": new,
-            "standing_differences": len(self.standing or ()),
+            "converged": self.convergence.converged,
+            "new_differences": self.convergence.new,
+            "standing_differences": len(self.convergence.standing or ()),
             "in_one_go": self.in_one_go,
+            "one_transaction": self.one_transaction,
             "outside": self.guards.outside,
             "tainted": self.tainted,
             "failed_alone": self.failed_alone,
-            "modules": self.environment.modules(),
+            "modules": {**self.environment.modules(), **self.loaded.files},
             "milliseconds": round((time.perf_counter() - started) * 1000, 1),
         }
 
@@ -131,13 +146,13 @@ class _Rehearsal:
             self.lock_timeout = _sets_lock_timeout(context)
         self.before = schema.snapshot(context)
         if self.args.get("converge"):
-            self.standing = differences.between(context)
+            self.convergence.before(context, self.before, [scripts.script_file(script) for script in self.path])
 
     def _take_stock(self, heads: Any, context: MigrationContext) -> None:
         self.after = schema.snapshot(context)
         self.heads_after = sorted(heads)
         if self.args.get("converge"):
-            self.found = differences.between(context)
+            self.convergence.after(context, self.after)
 
     # upgrade
 
@@ -188,7 +203,7 @@ class _Rehearsal:
         def first(now: Any, context: MigrationContext) -> None:
             seen(now, context)
             if last and self.args.get("converge"):
-                self.found = differences.between(context)
+                self.convergence.after(context, seen.schema)
 
         taken, error = self.runs.take([script], "downgrade", first)
         _record(state, taken.get(script.revision))
@@ -202,7 +217,7 @@ class _Rehearsal:
                 self.tainted = script.revision
             return False
         taken, error = self.runs.take([script], "upgrade", back)
-        state["not_restored"] = schema.differences(before, back.schema)
+        state["not_restored"] = schema.not_restored(before, back.schema)
         if back.heads != heads:
             state["not_restored"].append(f"the database is at {', '.join(back.heads) or 'base'} afterwards")
         state["restored"] = not state["not_restored"]

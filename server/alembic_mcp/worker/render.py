@@ -10,22 +10,71 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, write_hooks
 
 from . import scripts
-from .compare import counted, revision_context, settle
-from .differences import flat, listed
+from .compare import revision_context, settle
 from .environment import Environment
+from .proposal import Proposal
+from .reflection import in_bulk
+from .revision_file import finished, marks_wanted
+from .staging import titled
 
-__all__ = ["merge", "render"]
+__all__ = ["for_revision", "merge", "render", "rendered"]
 
 
 def render(request: Dict[str, Any]) -> Dict[str, Any]:
-    """Answer the call ``render``.
+    """Answer the call ``render``: ``files`` that were written, or ``questions`` that come before them.
 
     Raises:
         CallError: as ``compare``; ``alembic`` too where the head is ambiguous or the version path unknown.
     """
     args = request["args"]
-    auto = args.get("kind", "auto") == "auto"
-    options = {
+    environment = for_revision(args, request)
+    if _looks(args, environment):
+        settle(environment, args)
+    return rendered(environment, args)
+
+
+def for_revision(args: Dict[str, Any], request: Dict[str, Any]) -> Environment:
+    """The environment in which ``alembic revision`` would run with these arguments of ``render``."""
+    return Environment(request, "revision", autogenerate=_is_auto(args), **_options(args))
+
+
+def rendered(environment: Environment, args: Dict[str, Any]) -> Dict[str, Any]:
+    """What `render` answers, where it is decided already where *environment* connects to. Raises as `render`."""
+    auto = _is_auto(args)
+    context = revision_context(environment, autogenerate=auto, **_options(args))
+    proposal = Proposal(args)
+    output = _Output(environment, args["out"])
+
+    def work(heads: Any, migration: MigrationContext) -> None:
+        if not auto:
+            context.run_no_autogenerate(heads, migration)
+            if args.get("kind") == "data":
+                proposal.data(context, migration)
+            return
+        proposal.prepare(migration)
+        with in_bulk(migration):
+            context.run_autogenerate(heads, migration)
+        proposal.made(context, migration)
+
+    if _looks(args, environment):
+        environment.run(work, dont_mutate=True, template_args=context.template_args, revision_context=context)
+    if not auto or (not proposal.found["questions"] and proposal.has_operations(context)):
+        output.types = proposal.types
+        for script in context.generate_scripts():
+            output.written(script, proposal.notes)
+    return {"files": output.files, **proposal.found, "warnings": [*proposal.warnings, *output.warnings]}
+
+
+def _looks(args: Dict[str, Any], environment: Environment) -> bool:
+    return args.get("kind") != "empty" or _needs_environment(environment)
+
+
+def _is_auto(args: Dict[str, Any]) -> bool:
+    return bool(args.get("kind", "auto") == "auto")
+
+
+def _options(args: Dict[str, Any]) -> Dict[str, Any]:
+    return {
         "message": args.get("message"),
         "head": args.get("head") or "head",
         "splice": bool(args.get("splice")),
@@ -34,34 +83,6 @@ def render(request: Dict[str, Any]) -> Dict[str, Any]:
         "rev_id": args.get("rev_id"),
         "depends_on": list(args.get("depends_on") or ()) or None,
     }
-    environment = Environment(request, "revision", autogenerate=auto, **options)
-    context = revision_context(environment, autogenerate=auto, **options)
-    found: Dict[str, Any] = {"differences": [], "metadata_tables": None, "database_tables": None, "drops": []}
-    output = _Output(environment, args["out"])
-
-    def work(heads: Any, migration: MigrationContext) -> None:
-        if not auto:
-            context.run_no_autogenerate(heads, migration)
-            return
-        counts = counted(migration)
-        found.update({key: counts[key] for key in ("metadata_tables", "database_tables")})
-        context.run_autogenerate(heads, migration)
-        for revision in context.generated_revisions:
-            found["differences"] += listed(revision.upgrade_ops_list, migration.dialect)
-            for container in revision.upgrade_ops_list:
-                found["drops"] += [
-                    f"{op.schema}.{op.table_name}" if op.schema else op.table_name
-                    for op in flat(container)
-                    if type(op).__name__ == "DropTableOp"
-                ]
-
-    if auto or _needs_environment(environment):
-        settle(environment, args)
-        environment.run(work, dont_mutate=True, template_args=context.template_args, revision_context=context)
-    if not auto or any(_has_operations(revision) for revision in context.generated_revisions):
-        for script in context.generate_scripts():
-            output.written(script)
-    return {"files": output.files, **found, "warnings": output.warnings}
 
 
 def merge(request: Dict[str, Any]) -> Dict[str, Any]:
@@ -104,20 +125,25 @@ class _Output:
     def __init__(self, environment: Environment, out: str) -> None:
         self.files: List[Dict[str, Any]] = []
         self.warnings: List[str] = []
+        self.types: List[Any] = []
         self._out = Path(out).absolute()
         self._belongs: Dict[str, Path] = {}
         script: Any = environment.script
+        self._keep_marks = marks_wanted(script.dir)
         self._hooks = _hooks(script)
+        self._longest_slug: int = script.truncate_slug_length
         self._place = script._rev_path
         script._rev_path = self._rev_path
         # It would make the folder in the project.
         script._ensure_directory = lambda path: None  # noqa: ARG005
 
-    def written(self, script: Optional[Script]) -> None:
-        """Take note of a file, after the project's hooks have gone over it."""
+    def written(self, script: Optional[Script], notes: Optional[Dict[str, List[str]]] = None) -> None:
+        """Take note of a file, after its docstring got the revision's *notes*, and the project's hooks their turn."""
         if script is None:
             return
         path = scripts.script_file(script)
+        if notes is not None:
+            finished(path, notes.get(script.revision, []), types=self.types, keep_marks=self._keep_marks)
         for name, call in self._hooks:
             try:
                 call(path)
@@ -135,16 +161,15 @@ class _Output:
             }
         )
 
-    def _rev_path(self, *args: Any, **kw: Any) -> Any:
-        belongs = self._place(*args, **kw)
+    def _rev_path(self, folder: Any, rev_id: str, message: Optional[str], *more: Any) -> Any:
+        belongs = self._place(folder, rev_id, titled(message, self._longest_slug), *more)
         self._out.mkdir(parents=True, exist_ok=True)
-        path = self._out / Path(belongs).name
-        self._belongs[str(path)] = Path(belongs).absolute()
+        path, number = self._out / Path(belongs).name, 1
+        while str(path) in self._belongs:  # the template names it by its message alone, and cuts that short
+            number += 1
+            path = self._out / f"{Path(belongs).stem}_{number}{Path(belongs).suffix}"
+        self._belongs[str(path)] = Path(belongs).absolute().with_name(path.name)
         return type(belongs)(path)
-
-
-def _has_operations(revision: Any) -> bool:
-    return any(not container.is_empty() for container in revision.upgrade_ops_list)
 
 
 def _hooks(script: Any) -> List[Any]:

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from .recorder import Recorder, Step
-from .source import EXECUTES, about_dialect, blocks, end, head, touches
+from .source import EXECUTES, about_dialect, blocks, end, head, touches, written
 
 __all__ = ["Resume"]
 
@@ -366,6 +366,7 @@ class Resume:
             if isinstance(call.func, ast.Attribute) and call.func.attr in EXECUTES and call.args:
                 found, value = self._value(call.args[0], namespace)
                 sql = self._spell(value) if found else None
+                sql = written(call.args[0]) if sql is None else sql
                 if sql is not None:
                     self._add("execute", call.func.attr, each, sql=sql)
                     return

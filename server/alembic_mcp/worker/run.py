@@ -11,6 +11,7 @@ from sqlalchemy import text
 from . import schema, scripts
 from .environment import Environment
 from .errors import CallError
+from .loaded import Loaded
 from .recorder import Recorder, Step
 
 __all__ = ["run"]
@@ -47,6 +48,9 @@ class _Change:
         target = self.args["target"]
         options = {"revisions": [target]} if self.direction == "stamp" else {"revision": target}
         self.environment = Environment(request, self.direction, sql=False, tag=None, **options)
+        self.loaded = Loaded(
+            self.environment, request, self.args.get("expect_files"), only=bool(self.args.get("only_these_files"))
+        )
         self.recorder = Recorder()
         self.before: List[str] = []
         self.schema_before: Dict[str, str] = {}
@@ -92,6 +96,12 @@ class _Change:
                 heads=self.before,
             )
         self.schema_before = schema.snapshot(context)
+        self._stop_if_refused()
+
+    def _stop_if_refused(self) -> None:
+        """Whatever became of a refusal in the code that it met: nothing more is run, and nothing is committed."""
+        if self.environment.refused:
+            raise self.environment.refused[0]
 
     def _work(self, heads: Any, context: MigrationContext) -> List[Any]:
         script: Any = context.script
@@ -118,6 +128,7 @@ class _Change:
     def _teller(self, step: Any, index: int, of: int) -> Callable[[Step, str], None]:
         def tell(recorded: Step, state: str) -> None:
             self.current = recorded
+            self._stop_if_refused()
             self._tell(step.revision, index, of, state)
 
         return tell
@@ -125,6 +136,7 @@ class _Change:
     def _applied(self, of: int) -> Callable[..., None]:
         def applied(**kw: Any) -> None:
             del kw
+            self._stop_if_refused()
             step = self.current
             if step is not None:
                 self.done.append({"revision": step.revision, "milliseconds": step.milliseconds})

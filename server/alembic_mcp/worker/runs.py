@@ -74,7 +74,7 @@ class Runs:
             self._environment.run(work, exclusive=True, destination_rev=path[-1].revision)
         except CallError as error:
             found = failed(taken)
-            if error.kind in ("not_redirectable", "cluster_wide") or (
+            if error.kind in ("not_redirectable", "cluster_wide", "drift") or (
                 found is None and error.kind in ("connection", "no_configure")
             ):
                 raise

@@ -11,7 +11,7 @@ from alembic.runtime.migration import MigrationContext
 
 from . import schema_postgresql, schema_sqlite
 
-__all__ = ["delta", "differences", "fingerprint", "snapshot"]
+__all__ = ["delta", "differences", "fingerprint", "not_restored", "snapshot"]
 
 Snapshot = Dict[str, str]
 _LONG = 120
@@ -55,6 +55,20 @@ def differences(wanted: Snapshot, found: Snapshot) -> List[str]:
         else:
             lines.append(f"{key} was {_short(want)}, is now {_short(have)}")
     return lines
+
+
+def not_restored(before: Snapshot, after: Snapshot) -> List[str]:
+    """What a downgrade has not brought back, as `differences` says it.
+
+    A constraint that was NOT VALID before and has been validated since holds what it held: nothing has to be undone.
+    An extension that is there since may be used by others by now: to leave it is right.
+    """
+    wanted = {key: _as_valid(before[key], after.get(key)) for key in before}
+    return differences(wanted, {key: after[key] for key in after if key in before or not key.startswith("extension ")})
+
+
+def _as_valid(definition: str, now: Optional[str]) -> str:
+    return definition if now is None or definition != f"{now} NOT VALID" else now
 
 
 def _short(definition: str) -> str:

@@ -9,7 +9,7 @@ import sys
 from types import ModuleType
 from typing import Any, Dict, List, Optional
 
-__all__ = ["EXECUTES", "about_dialect", "blocks", "end", "head", "touches"]
+__all__ = ["EXECUTES", "about_dialect", "blocks", "end", "head", "touches", "written"]
 
 EXECUTES = {"execute", "exec", "exec_driver_sql", "executemany", "scalar", "scalars", "execute_sql"}
 _WRITES = {
@@ -69,6 +69,16 @@ def touches(each: ast.stmt, namespace: Dict[str, Any]) -> bool:
             if alone and _foreign(root, namespace):
                 return True
     return False
+
+
+def written(node: ast.expr) -> Optional[str]:
+    """The SQL of ``text("...")`` with whatever parameters, where it stands there in full."""
+    for call in (one for one in ast.walk(node) if isinstance(one, ast.Call)):
+        name = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        text = call.args[0] if call.args else None
+        if name == "text" and isinstance(text, ast.Constant) and isinstance(text.value, str):
+            return text.value
+    return None
 
 
 def _root(node: ast.expr) -> Optional[str]:

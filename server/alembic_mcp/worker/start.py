@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import socket
 import sys
@@ -52,16 +53,26 @@ def about(calls: Optional[str]) -> None:
 
 
 class _Supervised(Channel):
-    """A channel whose process dies when the server does: it holds stdin open for as long as it wants an answer."""
+    """A channel whose process dies when the server does: it holds stdin open for as long as it wants an answer.
+
+    Once the request has come, a thread alone reads stdin: should it get the rest of a request, it hands it over.
+    """
+
+    def __init__(self, reading: int, writing: int) -> None:
+        super().__init__(reading, writing)
+        self._rest: Optional[queue.SimpleQueue[dict[str, Any]]] = None
 
     def read(self) -> Optional[dict[str, Any]]:
+        if self._rest is not None:
+            return self._rest.get()
         request = super().read()
-        threading.Thread(target=self._follow, name="alembic-mcp: server gone", daemon=True).start()
+        self._rest = queue.SimpleQueue()
+        threading.Thread(target=self._follow, args=(self._rest,), name="alembic-mcp: server gone", daemon=True).start()
         return request
 
-    def _follow(self) -> None:
-        while os.read(self._reading, 1024):
-            pass
+    def _follow(self, rest: queue.SimpleQueue[dict[str, Any]]) -> None:
+        while (part := super().read()) is not None:
+            rest.put(part)
         if sys.platform != "win32" and os.getpgrp() == os.getpid():
             os.killpg(0, signal.SIGKILL)
         os._exit(1)

@@ -10,6 +10,9 @@ from typing import Any, Dict, Iterator, List, Optional, Set, Tuple
 
 from alembic.operations import Operations, batch
 from alembic.runtime.environment import EnvironmentContext
+from alembic.script.revision import RevisionError
+from alembic.util import CommandError
+from alembic.util.pyfiles import load_python_file
 from sqlalchemy.sql import ClauseElement
 
 from . import nowhere, scripts
@@ -32,8 +35,9 @@ def static(request: Dict[str, Any]) -> Dict[str, Any]:
     What can't be read is an operation of the kind ``unreadable``, with the source text as ``op``.
 
     Args:
-        request: ``args`` are ``revisions`` (ids), ``dialect``, ``default_schema``, and ``run``: False to read source
-            alone, for a revision that does not come back.
+        request: ``args`` are ``revisions`` (ids), ``paths`` (their files, where only env.py tells where they are),
+            ``dialect``, ``default_schema``, and ``run``: False to read source alone, for a revision that does not come
+            back.
 
     Returns:
         ``revisions``: {id: {``upgrade``, ``downgrade``: {``operations``, ``statements``} as in ``rehearse``, never
@@ -47,6 +51,7 @@ class _Reading:
     def __init__(self, request: Dict[str, Any]) -> None:
         args = request["args"]
         self.wanted: List[str] = list(args["revisions"])
+        self.paths: Dict[str, str] = dict(args.get("paths") or {})
         self.runs = bool(args.get("run", True))
         self.environment = Environment(request, "upgrade", revision="heads", sql=False, tag=None)
         self.recorder = Recorder()
@@ -54,12 +59,12 @@ class _Reading:
         redirect = nowhere.Nowhere(self.environment.refused, self.environment.root)
         self.guards = Guards(self.recorder, redirect, self.environment.root)
         self.asked = 0
-        self.engine = nowhere.engine(args["dialect"], args.get("default_schema"), self._fetched)
+        self.engine = nowhere.engine(args["dialect"], args.get("default_schema"), self._fetched, self.recorder.past)
 
     def answer(self) -> Dict[str, Any]:
         found = {}
         for revision in self.wanted:
-            script = self.environment.script.get_revision(revision)
+            script = self._script(revision)
             state: Dict[str, Any] = {"downgrade_missing": False}
             for direction in _DIRECTIONS:
                 step, missing = self._read(script, direction)
@@ -69,6 +74,16 @@ class _Reading:
                     state["downgrade_missing"] = True
             found[revision] = state
         return {"revisions": found, "outside": self.guards.outside}
+
+    def _script(self, revision: str) -> Any:
+        try:
+            return self.environment.script.get_revision(revision)
+        except (CommandError, RevisionError):
+            # env.py, which is not run here, may say where the revisions are.
+            path = self.paths.get(revision)
+            if path is None:
+                raise
+            return _Alone(revision, path)
 
     def _fetched(self) -> None:
         step = self.recorder.step
@@ -147,6 +162,21 @@ class _Reading:
             context._ensure_version_table = _nothing  # type: ignore[method-assign]
             with context.begin_transaction(), Operations.context(context):
                 yield
+
+
+class _Alone:
+    """A revision of which only the file is known."""
+
+    def __init__(self, revision: str, path: str) -> None:
+        self.revision, self.path = revision, path
+        self._module: Optional[ModuleType] = None
+
+    @property
+    def module(self) -> ModuleType:
+        """The file, imported the way Alembic does it."""
+        if self._module is None:
+            self._module = load_python_file(os.path.dirname(self.path), os.path.basename(self.path))  # noqa: PTH119, PTH120
+        return self._module
 
 
 class _Trace:

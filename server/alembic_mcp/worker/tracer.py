@@ -65,6 +65,11 @@ SELECT current_setting('alembic_mcp.trace', true), set_config('alembic_mcp.trace
   WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.granted AND l.relation >= 16384
     AND (n.nspname IS NULL OR n.nspname !~ '^pg_'))
 """
+# What was scanned in an earlier transaction of the session still counts until the server flushes its statistics.
+_SCANNED = """
+SELECT c.oid::bigint, pg_catalog.pg_stat_get_xact_numscans(c.oid) FROM pg_catalog.pg_class c
+WHERE c.relkind IN ('r', 'p', 'm') AND c.oid >= 16384 AND pg_catalog.pg_stat_get_xact_numscans(c.oid) > 0
+"""
 # They write a table into another file in a transaction of their own, whose locks are gone before they can be seen.
 _MOVES = re.compile(r"\b(VACUUM|CLUSTER|REINDEX|REFRESH)\b", re.IGNORECASE)
 _TRUNCATE = re.compile(r"\bTRUNCATE\b", re.IGNORECASE)
@@ -122,6 +127,7 @@ class Tracer:
         self._locks: Set[Tuple[int, str]] = set()
         self._scans: Dict[int, int] = {}
         self._transaction: Optional[int] = None
+        self._autocommitted = False
         self._connection: Any = None
 
     def before(self, connection: Any, transaction: Optional[int]) -> None:
@@ -129,6 +135,9 @@ class Tracer:
         if transaction == self._transaction and self._known is not None:
             return
         self._transaction, self._connection = transaction, connection
+        if self._autocommitted:
+            self._scans.update({row[0]: row[1] for row in self._ask(connection, _SCANNED) or ()})
+            self._autocommitted = False
         if self._known is None:
             rows = self._ask(connection, _RELATIONS)
             if rows is None:
@@ -157,7 +166,7 @@ class Tracer:
         if autocommit:
             if _MOVES.search(sql):
                 self._refresh(connection)
-            self._locks, self._transaction = set(), None
+            self._locks, self._transaction, self._autocommitted = set(), None, True
         return found
 
     def leftover(self) -> Optional[Dict[str, Any]]:

@@ -14,7 +14,7 @@ from ..policy import decide
 from ..report import ChangeReport, Decision, Plan, RehearsalSummary
 from ..review.questions import Facts
 from ..revisions import Revisions
-from . import consent, plan, review
+from . import consent, plan, review, shown
 from .app import App, Located, Progress, lines, silent
 from .consent import ended
 from .examine import Examined, examine
@@ -128,9 +128,11 @@ async def change(app: App, request: Request, answer: Answer, progress: Progress 
         refusals = prepared.examined.verdict.refusals
         if not request.dry_run:
             await consent.record(app, prepared, "refusal", {"why": list(refusals)})
-        return ended(report, "refused", "Refused, and nothing was changed", *refusals)
+        return ended(report, "refused", "Refused, and nothing was changed", *review.cures(prepared.examined))
     if request.dry_run:
-        return ended(report, "done", "Dry run: nothing was changed")
+        asked = " A person is asked then." if prepared.decision is Decision.ASK else ""
+        step = f"Call {request.action} without dry_run to have it done.{asked}"
+        return ended(report, "done", "Dry run: nothing was changed", step)
     if prepared.decision is Decision.ASK or request.plan is not None:
         stopped = await consent.settle(app, prepared, report, answer)
         if stopped is not None:
@@ -149,7 +151,7 @@ async def make_plan(app: App, request: Request, progress: Progress = silent) -> 
         return report
     if prepared.decision is Decision.REFUSE:
         assert prepared.examined is not None  # noqa: S101 - only what was examined is refused
-        return ended(report, "refused", "Refused: no plan was made", *prepared.examined.verdict.refusals)
+        return ended(report, "refused", "Refused: no plan was made", *review.cures(prepared.examined))
     made = f"Plan {prepared.plan.id} (digest {prepared.plan.digest})"
     use = f"Then, where it is deployed: alembic-mcp {request.action} --plan {prepared.plan.id}"
     if prepared.decision is Decision.RUN:
@@ -257,6 +259,7 @@ def _prepare_stamp(request: Request, located: Located, index: Revisions) -> Prep
         statements=(),
         rehearsal=RehearsalSummary(status="not_needed", where="a stamp runs no revision"),
         heads_after=tuple(after),
+        modules=plan.own(located.target.modules, located, index, []),
     )
     return Prepared(
         request,
@@ -264,7 +267,7 @@ def _prepare_stamp(request: Request, located: Located, index: Revisions) -> Prep
         index,
         target,
         examined,
-        plan.stamp(located, index, {}),
+        plan.stamp(located, index, examined.modules),
         expires=time.monotonic() + PREPARED_SECONDS,
     )
 
@@ -278,7 +281,7 @@ async def _with_plan(app: App, prepared: Prepared, *, keep: bool) -> Prepared:
     )
     digest = plan.digest(described)
     if prepared.request.plan is not None:
-        await _same_plan(app, prepared.request.plan, described)
+        await _same_plan(app, prepared.request.plan, described, describe(prepared))
         return replace(prepared, plan=Plan(id=prepared.request.plan, digest=digest))
     if prepared.decision is Decision.REFUSE or (prepared.decision is Decision.RUN and not keep):
         return replace(prepared, plan=Plan(id=digest[:12], digest=digest))
@@ -286,15 +289,18 @@ async def _with_plan(app: App, prepared: Prepared, *, keep: bool) -> Prepared:
     return replace(prepared, plan=Plan(id=id_, digest=digest))
 
 
-async def _same_plan(app: App, plan_id: str, described: dict[str, Any]) -> None:
-    """Raises Refused if the plan is not what would be done now, part by part."""
+async def _same_plan(app: App, plan_id: str, described: dict[str, Any], report: ChangeReport) -> None:
+    """Raises Refused if the plan is not what would be done now, part by part, or shows something else."""
     store = await app.store()
     stored = await anyio.to_thread.run_sync(store.get, plan_id)
     if stored is None:
         raise Refused(f"There is no plan {plan_id!r}. Nothing was changed.", "alembic-mcp plans lists those there are.")
     if stored.digest == plan.digest(described):
-        return
-    reasons = plan.differences(stored.payload, described) or ["the plan in the store was tampered with"]
+        reasons = shown.differences(stored.details.report, report)
+        if not reasons:
+            return
+    else:
+        reasons = plan.differences(stored.payload, described) or ["the plan in the store was tampered with"]
     why = f"Plan {plan_id} is not what would be done now: {'; '.join(reasons)}. Nothing was changed."
     await anyio.to_thread.run_sync(store.audit, "refusal", plan_id, {"digest": stored.digest, "why": why})
     raise Refused(why, "Make a plan of how things are now (alembic-mcp plan), and have it approved.")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import tokenize
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..direction import Direction
 from ..errors import NotDone
-from ..operations import Direction
 from ..worker_client import WorkerFailed
 from .app import App, Located
+from .unseen import unseen
 
 if TYPE_CHECKING:
     from ..revisions import Revisions
@@ -24,7 +26,7 @@ _Entry = tuple[_Item | None, list[_Item]]
 async def complete(
     app: App, located: Located, index: Revisions, rehearsed: _Item, *, path: list[str], direction: Direction
 ) -> _Item:
-    """The recording of *path*, with what a rehearsal left open read from the files; itself if nothing is open.
+    """The recording of *path*, with what a rehearsal left open or went past read from the files; itself if nothing is.
 
     What was read has no measurements. A revision that does not come back when its functions run without a database is
     read as source only; one that can't be read at all stays as it is. Never raises for what the project's code does.
@@ -40,7 +42,9 @@ async def complete(
     order = [entry["revision"] for entry in rehearsed.get("path", ())] or path
     recorded: dict[str, _Item] = rehearsed.get("revisions", {})
     open_ = [id_ for id_ in order if _directions(recorded.get(id_, {}), direction)]
-    answer = await _read(app, located, index, open_) if open_ else {}
+    hidden = {id_: _hidden(index, id_, recorded[id_], direction) for id_ in order if id_ in recorded}
+    wanted = [id_ for id_ in order if id_ in open_ or hidden.get(id_)]
+    answer = await _read(app, located, index, wanted) if wanted else {}
     if not answer:
         return rehearsed
     read: dict[str, _Item] = answer["revisions"]
@@ -50,10 +54,49 @@ async def complete(
         "outside": [*seen, *(act for act in answer["outside"] if act not in seen)],
         "path": rehearsed.get("path") or [_entry(index, id_) for id_ in order],
         "revisions": {
-            id_: merged(recorded.get(id_, {}), read[id_], direction) if id_ in read else recorded.get(id_, {})
+            id_: merged(supplemented(recorded.get(id_, {}), read[id_], hidden.get(id_, {})), read[id_], direction)
+            if id_ in read
+            else recorded.get(id_, {})
             for id_ in order
         },
     }
+
+
+def supplemented(recorded: Mapping[str, Any], read: Mapping[str, Any], hidden: Mapping[str, list[range]]) -> _Item:
+    """One revision's recording, with what was *read* of the lines that an empty copy could not reach, in their places.
+
+    What can't be read there stays away: that a loop writes unseen is a finding of its own.
+    """
+    found = dict(recorded)
+    for direction, blocks in hidden.items():
+        entries = list(_entries(recorded.get(direction) or {}))
+        for entry in _entries(read[direction]):
+            item, sent = entry
+            line = _line(entry)
+            if not any(line in block for block in blocks) or (item is not None and item["kind"] == "unreadable"):
+                continue
+            # Its transaction is not known, and the numbers of another run mean nothing here.
+            item = None if item is None else {**item, "line": line}
+            sent = [{**statement, "transaction": 0} for statement in sent]
+            place = next((at for at, other in enumerate(entries) if _line(other) > line), len(entries))
+            entries.insert(place, (item, sent))
+        found[direction] = _recording(entries)
+    return found
+
+
+def _hidden(index: Revisions, id_: str, recorded: _Item, running: Direction) -> dict[str, list[range]]:
+    """Direction -> the lines that hang on rows, where the direction ran to its end without reaching them."""
+    known = index.by_id.get(id_)
+    if known is None:
+        return {}
+    try:
+        with tokenize.open(known.path) as file:
+            source = file.read()
+    except (OSError, SyntaxError, UnicodeDecodeError):
+        return {}  # it can't be read, which is a finding of its own
+    ran = {"upgrade", "downgrade"} - set(_directions(recorded, running))
+    found = {direction: unseen(source, direction, recorded.get(direction) or {}) for direction in sorted(ran)}
+    return {direction: blocks for direction, blocks in found.items() if blocks}
 
 
 def merged(recorded: Mapping[str, Any], read: Mapping[str, Any], running: Direction) -> _Item:
@@ -87,6 +130,7 @@ def _directions(recorded: Mapping[str, Any], running: Direction) -> list[str]:
 async def _read(app: App, located: Located, index: Revisions, revisions: list[str]) -> _Item:
     arguments = {
         "revisions": revisions,
+        "paths": {id_: str(index.by_id[id_].path) for id_ in revisions if id_ in index.by_id},
         "dialect": located.target.dialect,
         "default_schema": located.target.default_schema,
     }

@@ -8,10 +8,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..locks import LockMode
 from ..operations import Direction, Revision
 from ..policy import Verdict, decide
-from ..report import Finding, RehearsalSummary, RevisionLine, Severity, StatementLine, TableLock
+from ..report import Finding, RehearsalSummary, RevisionLine, Severity, StatementLine
 from ..review.context import Outside
 from ..review.engine import questions, review
 from ..review.questions import Facts
@@ -19,14 +18,16 @@ from ..review.reading import read_path
 from ..review.suppress import MARK, suppress
 from ..scratch import ScratchUnavailable
 from ..worker_client import WorkerFailed
-from . import copies
+from . import copies, plan
 from .app import REHEARSE_SECONDS, App, Located, Progress
 from .complete import complete
 from .inspect import shown
 from .sources import applied_files, own_modules, script_problems, with_sources
+from .statements import statement_lines
 
 if TYPE_CHECKING:
     from ..revisions import Revisions
+    from .ahead import Ahead
 
 __all__ = ["Examined", "examine"]
 
@@ -42,7 +43,8 @@ class Examined:
         heads_after: what the database will have.
         delta: object -> [before, after]: the schema change, as the scratch database showed it.
         same_version: the scratch server had the version of the target's, so definitions can be compared.
-        modules: project files that ran: path -> SHA-256.
+        modules: files of the project that ran or were read: path -> SHA-256 of what was loaded.
+        loaded: likewise, with revision files that are elsewhere.
         warnings: comments that should lower a finding, and don't.
     """
 
@@ -58,6 +60,7 @@ class Examined:
     delta: dict[str, list[str | None]] = field(default_factory=dict)
     same_version: bool = False
     modules: dict[str, str] = field(default_factory=dict)
+    loaded: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
     @property
@@ -77,6 +80,7 @@ async def examine(
     target: str,
     path: list[str],
     start: str | None = None,
+    ahead: Ahead | None = None,
     progress: Progress,
 ) -> Examined:
     """Rehearse *path* on a scratch database and judge it.
@@ -89,10 +93,14 @@ async def examine(
         target: a concrete target for Alembic.
         path: the ids that this is expected to run, in order.
         start: revision that the copy is downgraded to first, to review what the database already has.
+        ahead: where the rehearsal may have begun.
         progress: told of each step.
     """
     await progress(0, 4, f"Rehearsing {len(path)} revision{'s' if len(path) != 1 else ''} on a scratch database")
-    rehearsal = await _rehearse(app, located, index, direction=direction, target=target, start=start)
+    if ahead is not None and (begun := await ahead.rehearsed(index, target)):
+        rehearsal = _Rehearsal(*begun)
+    else:
+        rehearsal = await _rehearse(app, located, index, direction=direction, target=target, start=start)
     rehearsed = rehearsal.reply
     dialect, schema = located.target.dialect, located.target.default_schema
     recorded = await complete(app, located, index, rehearsed, path=path, direction=direction)
@@ -101,7 +109,7 @@ async def examine(
     )
     revisions = with_sources(revisions, index)
     await progress(2, 4, "Asking the database about the rows concerned")
-    asked = questions(revisions, direction, dialect=dialect)
+    asked = questions(revisions, direction, dialect=dialect, schema=rehearsed.get("schema"))
     facts = await _ask(located, asked)
     await progress(3, 4, "Judging")
     findings = review(
@@ -117,6 +125,7 @@ async def examine(
         ],
         schema=rehearsed.get("schema"),
         lock_timeout=bool(rehearsed.get("lock_timeout")),
+        one_transaction=bool(rehearsed.get("one_transaction")),
         problems=script_problems(index),
         applied_hashes=await applied_files(app, located),
         file_hashes={id_: known.sha256 for id_, known in index.by_id.items()},
@@ -138,6 +147,8 @@ async def examine(
         target_is_base=target.endswith("base"),
         past_merge=direction is Direction.DOWNGRADE and any(len(index.by_id[id_].down_revisions) > 1 for id_ in path),
         rehearsed=bool(rehearsed),
+        one_transaction=bool(rehearsed.get("one_transaction")),
+        schema=rehearsed.get("schema"),
     )
     without = judge([]).escalations
     suppressed = suppress(
@@ -154,12 +165,13 @@ async def examine(
         findings=tuple(suppressed.findings),
         verdict=judge(findings),  # what a comment lowers is asked about all the same
         facts=facts,
-        statements=tuple(_statements(located, recorded, index)),
+        statements=tuple(statement_lines(located, recorded, index)),
         rehearsal=_summary(rehearsal, direction),
         heads_after=tuple(rehearsed.get("heads_after", ())),
         delta=rehearsed.get("delta", {}),
         same_version=rehearsal.same_version,
-        modules=rehearsed.get("modules", {}),
+        modules=plan.own(rehearsed.get("modules") or located.target.modules, located, index, path),
+        loaded=rehearsed.get("modules", {}),
         warnings=suppressed.warnings,
     )
 
@@ -316,36 +328,6 @@ def _path(located: Located, index: Revisions, finding: Finding) -> str:
     known = index.by_id.get(finding.revision)
     path = finding.path or (str(known.path) if known else "")
     return shown(located.project, Path(path)) if path else ""
-
-
-def _statements(located: Located, rehearsed: dict[str, Any], index: Revisions) -> list[StatementLine]:
-    found = []
-    for revision, recorded in rehearsed.get("revisions", {}).items():
-        known = index.by_id.get(revision)
-        for direction in Direction:
-            for item in (recorded.get(direction.value) or {}).get("statements", []):
-                measured = item.get("measured")
-                found.append(
-                    StatementLine(
-                        revision=revision,
-                        direction=direction,
-                        sql=item["sql"],
-                        path=shown(located.project, known.path) if known else "",
-                        line=item.get("line") or 0,
-                        operation=item.get("operation"),
-                        autocommit=bool(item.get("autocommit")),
-                        measured=measured is not None,
-                        locks=[
-                            TableLock(mode=LockMode.from_pg_locks(lock["mode"]), table=lock["table"])
-                            for lock in (measured or {}).get("locks", [])
-                        ],
-                        rewrites=(measured or {}).get("rewritten", []),
-                        scans=(measured or {}).get("scanned", []),
-                        dropped=[f"{gone['kind']} {gone['name']}" for gone in (measured or {}).get("dropped", [])],
-                        milliseconds=item.get("milliseconds") or 0.0,
-                    )
-                )
-    return found
 
 
 def _summary(rehearsal: _Rehearsal, direction: Direction) -> RehearsalSummary:

@@ -1,284 +1,275 @@
-"""Write a revision: autogenerate against the database at head, prove it on a scratch database, write it whole."""
+"""Write the revisions that a change of the models needs: questions first, safe forms, proof, and whole files."""
 
 from __future__ import annotations
 
-import os
-import subprocess
+import re
 import tempfile
-from pathlib import Path
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from ..errors import Failed, NotDone, Refused
-from ..operations import Direction
-from ..report import (
-    Decision,
-    Difference,
-    File,
-    Finding,
-    GenerateReport,
-    MergeReport,
-    RehearsalSummary,
-    Severity,
-    TwoWays,
-)
-from . import copies
+import anyio.to_thread
+
+from ..errors import Refused
+from ..report import UNREACHABLE, Decision, Difference, GenerateReport, Question, Rewrite, Severity, TwoWays
+from . import ahead, copies
 from .app import LOOK_SECONDS, App, Located, Progress, silent
+from .asking import check_fills, settled
 from .change import refuse_unknown
-from .examine import Examined, examine
-from .inspect import at_head, models_problem, one_head, problems, shown
-from .review import next_steps
+from .inspect import one_head, problems, shown
+from .models_schema import models_schema
+from .review import next_steps, worst
+from .stand import stand
+from .why_nothing import Why, agreement, explain
+from .writing import Written, changed_files, one_line, prove_and_write
 
 if TYPE_CHECKING:
     from ..revisions import Revisions
+    from .ahead import Ahead
+    from .examine import Examined
 
-__all__ = ["generate", "merge_heads"]
+__all__ = ["Wish", "generate"]
 
-LONGEST_MESSAGE = 500
+Kind = Literal["auto", "empty", "data"]
+Style = Literal["safe", "plain"]
+
+_LOOKS = re.compile(r"PRAGMA (main|temp)\.|SELECT sql FROM\s+\(SELECT \* FROM sqlite_master")
+"""Batch mode looking at a table before it makes it anew: nothing that the change does."""
+ROUNDS = 5  # of questions that the data answer by itself
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for.
+
+    Attributes:
+        message: a few words.
+        kind: ``auto``: from the models; ``data``: a change of rows; ``empty``: to be written by hand.
+        style: ``plain``: as autogenerate proposes it, without rewrites.
+        renames: ``{"table", "from", "to"}`` of columns, ``{"from", "to"}`` of tables: what is no drop and add.
+        fills: ``table.column`` -> SQL expression: the value for rows that are there.
+        answers: id of a question -> the choice.
+        keep_data: park what a drop loses in a side table, so that the downgrade can bring it back.
+        table: of ``kind="data"``: the one whose rows change.
+        set: of ``kind="data"``: column -> SQL expression.
+        where: of ``kind="data"``: SQL condition.
+        undo: of ``kind="data"``: column -> SQL expression, for the downgrade.
+    """
+
+    message: str
+    kind: Kind = "auto"
+    style: Style = "safe"
+    renames: Sequence[Mapping[str, str]] = ()
+    fills: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
+    keep_data: bool = False
+    table: str | None = None
+    set: Mapping[str, str] = field(default_factory=dict)
+    where: str | None = None
+    undo: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def expressions(self) -> dict[str, str]:
+        """All SQL in it, by what it is for."""
+        values = {f"{self.table}.{column}": text for column, text in self.set.items()}
+        back = {f"{self.table}.{column} in the downgrade": text for column, text in self.undo.items()}
+        return {**self.fills, **values, **back, **({"where": self.where} if self.where else {})}
 
 
 async def generate(
     app: App,
+    wish: Wish,
     *,
-    message: str,
-    kind: Literal["auto", "empty"] = "auto",
     project: str | None = None,
     database: str = "default",
     progress: Progress = silent,
 ) -> GenerateReport:
-    """Write the next revision from the models (``auto``), or an empty one, and rehearse it.
+    """Write what *wish* asks for, in as many revisions as it safely takes, and rehearse them.
 
-    Raises Refused where a revision would be wrong: several heads, models that are not imported.
+    Nothing is written as long as there are questions (status ``needs_answer``). Raises Refused where a revision would
+    be wrong: several heads, models that are not imported, answers to nothing that was asked.
     """
     app.allow_changes()
-    message = _message(message)
+    message = one_line(wish.message)
+    _refuse_what_is_idle(wish)
     found = app.project(project)
     index = await app.revisions(found)
     one_head(index.heads)
-    located = await app.look(found, database, schema=True)
+    async with ahead.begin(app, "render", {"message": message}) as begun:
+        through = begun.look if wish.kind == "auto" else None
+        async with stand(app, found, index, database, through=through) as located:
+            return await _generate(app, located, index, wish, message=message, begun=begun, progress=progress)
+
+
+def _refuse_what_is_idle(wish: Wish) -> None:
+    """Raises Refused for arguments that would be passed over."""
+    rows = [name for name in ("table", "set", "where", "undo") if getattr(wish, name)]
+    if wish.kind != "data" and rows:
+        raise Refused(
+            f"Only kind='data' takes {', '.join(rows)}. Nothing was written.",
+            "Add kind='data' to change rows of a table, or leave them out.",
+        )
+    if wish.undo and not wish.set:
+        raise Refused(
+            "There is nothing that undo could take back: set is missing. Nothing was written.",
+            "Give set as well: column -> SQL expression for the upgrade.",
+        )
+
+
+async def _generate(
+    app: App, located: Located, index: Revisions, wish: Wish, *, message: str, begun: Ahead, progress: Progress
+) -> GenerateReport:
+    found = located.project
     refuse_unknown(located, index)
-    warnings = [*found.warnings, *located.target.warnings, *problems(index)]
-    await progress(0, 4, "Comparing the models with the database")
-    with tempfile.TemporaryDirectory(prefix="alembic-mcp-") as folder:
-        rendered = await _render(app, located, index, {"message": message, "kind": kind, "out": folder}, warnings)
-        differences = [Difference.model_validate(item) for item in rendered.get("differences", [])]
-        if kind == "auto":
-            why = models_problem(rendered)
-            if why:
-                raise Refused(
-                    f"{why} Nothing was written.",
-                    "Import the modules that define the models in env.py, where target_metadata is set; "
-                    "then call generate again.",
-                    "If these tables really go, call generate with kind='empty' and write the drops by hand.",
-                )
-            if not rendered["files"]:
-                return GenerateReport(
-                    status="done",
-                    summary="Nothing to generate: models and database agree, as far as autogenerate can see.",
-                    next_steps=["If a change is missing, check that the model's file was saved and is imported."],
-                    project=found.name,
-                    warnings=warnings,
-                    database=located.report(),
-                )
-        written = await _prove_and_write(app, located, index, rendered, folder=Path(folder), progress=progress)
+    if wish.kind == "auto" and found.static and index.static:
+        begun.rehearse(located, index)
     report = GenerateReport(
         status="done",
         summary="",
         project=found.name,
-        warnings=warnings,
+        warnings=[*found.warnings, *located.target.warnings, *problems(index)],
         database=located.report(),
-        files=written.files,
-        differences=differences,
     )
-    return _finish(report, written, kind)
-
-
-async def merge_heads(
-    app: App,
-    *,
-    heads: tuple[str, ...] = (),
-    message: str | None = None,
-    project: str | None = None,
-    database: str = "default",
-    progress: Progress = silent,
-) -> MergeReport:
-    """Write a revision that joins several heads (all of them unless *heads* names some), and rehearse it."""
-    app.allow_changes()
-    found = app.project(project)
-    index = await app.revisions(found)
-    chosen = tuple(dict.fromkeys(index.get(head).revision for head in heads)) or index.heads
-    strangers = [head for head in chosen if head not in index.heads]
-    if strangers:
-        raise Refused(
-            f"{', '.join(strangers)} is not a head. Nothing was written.",
-            f"The heads are: {', '.join(index.heads) or 'none'}.",
-        )
-    if len(chosen) < 2:  # noqa: PLR2004 - it takes two to merge
-        raise Refused(
-            f"There is nothing to merge: the only head is {chosen[0]}." if chosen else "There are no revisions yet.",
-            "Call history to see the graph.",
-        )
-    text = _message(message or f"merge {' and '.join(chosen)}")
-    located = await app.look(found, database, schema=True)
-    refuse_unknown(located, index)
+    await progress(0, 4, "Comparing the models with the database")
     with tempfile.TemporaryDirectory(prefix="alembic-mcp-") as folder:
-        reply = await app.call(
-            found,
-            "merge",
-            {"revisions": list(chosen), "message": text, "out": folder},
-            database=database,
-            timeout=LOOK_SECONDS,
-            revisions=index,
+        rendered = await _rendered(
+            app, located, index, wish, report=report, args={"message": message, "out": folder}, begun=begun
         )
-        written = await _prove_and_write(app, located, index, reply.result, folder=Path(folder), progress=progress)
-    passed = written.examined is not None and written.examined.rehearsal.status == "passed"
-    after = (await app.revisions(found)).heads
-    return MergeReport(
-        status="done",
-        summary=f"Wrote {written.files[0].path}, which joins {' and '.join(chosen)}."
-        + ("" if passed else " It did not pass the rehearsal."),
-        next_steps=["Commit the file.", "Call upgrade to apply it."]
-        if passed
-        else ["Look at the rehearsal's details: the branches do not go together as they are."],
-        project=found.name,
-        warnings=[*found.warnings, *problems(index), *reply.result.get("warnings", [])],
-        file=written.files[0],
-        heads_before=list(index.heads),
-        heads_after=list(after),
-        rehearsal=written.examined.rehearsal if written.examined else None,
-    )
+        _fill_in(report, rendered)
+        why = explain(found, rendered) if wish.kind == "auto" else None
+        if why and why.blocks and not any(question.id.startswith("rename:") for question in report.questions):
+            raise Refused(f"{why.text} Nothing was written.", *why.steps)
+        if report.questions:
+            return _asking(report)
+        if not rendered["files"]:
+            return _nothing(report, why, rendered)
+        written = await prove_and_write(app, located, index, rendered, ahead=begun, progress=progress)
+    report.files = written.files
+    report = _finish(report, written, wish.kind)
+    report.files_to_commit = await anyio.to_thread.run_sync(_to_commit, located, index, written)
+    if rendered.get("unfinished"):
+        report.ready_to_commit = False
+        report.summary = f"Wrote {report.files[0].path}. It is not whole yet: WRITE HERE marks what it needs."
+        report.findings, report.statements, report.rehearsal = [], TwoWays(), None  # of a file that says it can't run
+        report.next_steps = ["Write what WRITE HERE marks in the new file, then call review."]
+    return report
 
 
-class _Written:
-    """Files that were written, and what is known about them."""
-
-    def __init__(self, files: list[File], examined: Examined | None, trouble: str | None = None) -> None:
-        self.files = files
-        self.examined = examined
-        self.trouble = trouble
-
-
-async def _render(
-    app: App, located: Located, index: Revisions, args: dict[str, Any], warnings: list[str]
+async def _rendered(
+    app: App,
+    located: Located,
+    index: Revisions,
+    wish: Wish,
+    *,
+    report: GenerateReport,
+    args: dict[str, Any],
+    begun: Ahead,
 ) -> dict[str, Any]:
-    """Let the project's Alembic render into a folder: against the database at head, else a copy brought there."""
+    """What the project's Alembic makes of the wish; questions that the data settle are answered on the way."""
+    args |= {
+        "kind": wish.kind,
+        "style": wish.style,
+        "renames": [dict(each) for each in wish.renames],
+        "fills": dict(wish.fills),
+        "answers": dict(wish.answers),
+        "keep_data": wish.keep_data,
+        "table": wish.table,
+        "set": dict(wish.set),
+        "where": wish.where,
+        "undo": dict(wish.undo),
+        "large_rows": located.project.settings.large_rows,
+    }
+    check_fills(wish.expressions, located.target.dialect)
+    if wish.kind != "empty":
+        from ..preflight import tables_with_rows  # noqa: PLC0415 - imports psycopg
 
-    async def render(extra: dict[str, Any]) -> dict[str, Any]:
-        reply = await app.call(
-            located.project,
-            "render",
-            {**args, **extra},
-            database=located.target.database,
-            timeout=LOOK_SECONDS,
-            revisions=index,
-        )
-        warnings.extend(reply.result.get("warnings", []))
-        return reply.result
-
-    if args["kind"] == "empty" or at_head(located, index):
-        return await render({})
-    warnings.append("The database is not at head: the models were compared with a copy that was upgraded to head.")
-    async with copies.at_head(app, located, index) as copy:
-        return await render({"redirect": copy.redirect})
-
-
-async def _prove_and_write(
-    app: App, located: Located, index: Revisions, rendered: dict[str, Any], *, folder: Path, progress: Progress
-) -> _Written:
-    """Rehearse the new files from where they were rendered, then put them into the project, whole or not at all."""
-    places = [(folder / item["name"], Path(item["directory"]) / item["name"], item) for item in rendered["files"]]
-    static = located.project.static and index.static
-    examined, trouble = None, None
-    if not static:
-        _place(places)
-        index = await app.revisions(located.project)
-    else:
-        index = index.adding([source for source, _, _ in places])
-    new = [item["revision"] for _, _, item in places]
-    try:
-        examined = await _examine_new(app, located, index, new, progress)
-    except NotDone as error:
-        trouble = error.message
-    if static:
-        _place(places)
-    files = [
-        File(
-            path=shown(located.project, final),
-            revision=item["revision"],
-            down_revision=list(item["down_revisions"]),
-            message=item["message"],
-        )
-        for _, final, item in places
-    ]
-    if examined is not None:
-        moved = {str(source): shown(located.project, final) for source, final, _ in places}
-        findings = [
-            finding.model_copy(update={"path": moved.get(finding.path, finding.path)}) for finding in examined.findings
-        ]
-        examined = Examined(**{**vars(examined), "findings": tuple(findings)})
-    return _Written(files, examined, trouble)
-
-
-async def _examine_new(app: App, located: Located, index: Revisions, new: list[str], progress: Progress) -> Examined:
-    """Examine the path from the database to the last new revision, and keep what concerns the new ones."""
-    pending = [revision.revision for revision in index.pending(list(located.target.heads), (new[-1],))]
-    examined = await examine(
-        app,
-        located,
-        index,
-        direction=Direction.UPGRADE,
-        target=new[-1],
-        path=pending,
-        progress=progress,
-    )
-    return Examined(
-        **{
-            **vars(examined),
-            "findings": tuple(finding for finding in examined.findings if finding.revision in new),
-            "statements": tuple(line for line in examined.statements if line.revision in new),
-        }
-    )
-
-
-def _place(places: list[tuple[Path, Path, dict[str, Any]]]) -> None:
-    """Put each file into its folder under its name, whole or not at all; an existing file is never replaced."""
-    for _, final, _ in places:
-        if final.exists():
-            raise Refused(
-                f"{final} exists already. Nothing was written.", "Use another message, or another file_template."
+        args["rows"] = await tables_with_rows(located.target)
+    if wish.kind == "auto":
+        args["models"], unmade = await models_schema(app, located, index)
+        report.warnings += unmade
+    async with _compared(app, located, index, needed=wish.kind != "empty") as (redirect, report.against):
+        for _ in range(ROUNDS):
+            reply = (None if redirect else await begun.then(args)) or await app.call(
+                located.project,
+                "render",
+                {**args, **redirect},
+                database=located.target.database,
+                timeout=LOOK_SECONDS,
+                revisions=index,
             )
-    done: list[Path] = []
-    try:
-        for source, final, _ in places:
-            final.parent.mkdir(parents=True, exist_ok=True)
-            done.append(part := final.with_name(f".{final.name}.part"))
-            part.write_bytes(source.read_bytes())
-            part.replace(final)
-            done.append(final)
-    except OSError as error:
-        for path in done:
-            path.unlink(missing_ok=True)
-        raise Failed(
-            f"The revision could not be written: {error.strerror or error} ({error.filename}). "
-            "Nothing was left behind.",
-            "Make the versions folder writable, then call generate again.",
-        ) from error
+            asked = await settled(app, located, reply.result, args["answers"])
+            if not asked.answers:
+                break
+            args["answers"] |= asked.answers
+    report.warnings += [*reply.result.get("warnings", []), *asked.warnings]
+    return {**reply.result, "questions": asked.questions}
 
 
-def _finish(report: GenerateReport, written: _Written, kind: str) -> GenerateReport:
+@asynccontextmanager
+async def _compared(
+    app: App, located: Located, index: Revisions, *, needed: bool
+) -> AsyncIterator[tuple[dict[str, Any], str]]:
+    """Where the models are compared with what is there: the database at head, else a copy that was brought there."""
+    if not needed and located.target.reachable:
+        yield {}, f"the database {located.target.name}"
+        return
+    async with copies.compared(app, located, index) as compared:
+        yield compared
+
+
+def _fill_in(report: GenerateReport, rendered: dict[str, Any]) -> None:
+    report.differences = [Difference.model_validate(item) for item in rendered.get("differences", [])]
+    report.questions = [Question.model_validate(item) for item in rendered.get("questions", [])]
+    report.rewrites = [Rewrite.model_validate(item) for item in rendered.get("rewrites", [])]
+    report.invisible = list(rendered.get("invisible", []))
+    report.loses = list(rendered.get("loses", []))
+    report.changes = dict(rendered.get("changes", {}))
+
+
+def _asking(report: GenerateReport) -> GenerateReport:
+    many = len(report.questions)
+    report.status = "needs_answer"
+    report.summary = (
+        f"{report.questions[0].question} Nothing was written."
+        if many == 1
+        else f"{many} questions come first, and only the developer can answer them. Nothing was written."
+    )
+    report.next_steps = [
+        "Ask the developer, do not guess; then call generate again with the same arguments and those in `how`.",
+    ]
+    return report
+
+
+def _nothing(report: GenerateReport, why: Why | None, rendered: dict[str, Any]) -> GenerateReport:
+    report.summary = f"Nothing to generate. {why.text if why else agreement(rendered)}"
+    report.why_nothing = why.text if why else None
+    if report.invisible:
+        report.summary = "Nothing was generated, but models and database differ in what is listed."
+    report.next_steps = [
+        *(why.steps if why else ()),
+        "If a change is missing, check that the model's file was saved and is imported.",
+    ]
+    return report
+
+
+def _finish(report: GenerateReport, written: Written, kind: Kind) -> GenerateReport:
     examined = written.examined
-    names = ", ".join(file.path for file in report.files)
-    report.files_to_commit = [file.path for file in report.files]
+    names = _named(report)
+    report.rehearsal = written.rehearsal
     if examined is None:
-        report.rehearsal = RehearsalSummary(status="not_possible", where=written.trouble or "")
         report.summary = f"Wrote {names}. It could not be rehearsed: {written.trouble}"
         report.next_steps = ["Mend what the rehearsal stumbled over, then call review."]
         return report
-    report.rehearsal = examined.rehearsal
     report.warnings += examined.warnings
     report.findings = list(examined.findings)
     report.statements = TwoWays(
-        upgrade=[line.sql for line in examined.statements if line.direction is Direction.UPGRADE],
-        downgrade=[line.sql for line in examined.statements if line.direction is Direction.DOWNGRADE],
+        upgrade=[
+            line.sql for line in examined.statements if line.direction == "upgrade" and not _LOOKS.match(line.sql)
+        ],
+        downgrade=[
+            line.sql for line in examined.statements if line.direction == "downgrade" and not _LOOKS.match(line.sql)
+        ],
     )
     grave = [finding for finding in examined.findings if finding.severity in (Severity.BLOCKER, Severity.DANGER)]
     passed = examined.rehearsal.status == "passed"
@@ -287,61 +278,81 @@ def _finish(report: GenerateReport, written: _Written, kind: str) -> GenerateRep
         and passed
         and not any(finding.severity is Severity.BLOCKER for finding in grave)
         and examined.rehearsal.converged is not False
+        and examined.rehearsal.downgraded is not False
         and examined.rehearsal.restored is not False
     )
-    report.files_to_commit += [path for path in changed_files(examined.modules) if path not in report.files_to_commit]
-    report.summary = f"Wrote {names}. " + _verdict(examined, grave, kind=kind, passed=passed)
+    report.summary = f"Wrote {names}. " + _verdict(examined, grave, kind=kind, passed=passed, count=len(report.files))
     steps = [] if kind != "empty" else ["Write upgrade() and downgrade() in the new file, then call review."]
     if report.ready_to_commit:
         steps.append("Commit files_to_commit together.")
-    report.next_steps = [*steps, *next_steps(examined)] if kind != "empty" else steps
+    reachable = report.database is not None and report.database.environment_reason != UNREACHABLE
+    report.next_steps = [*steps, *next_steps(examined, reachable=reachable)] if kind != "empty" else steps
     if examined.verdict.decision is Decision.REFUSE:
         report.next_steps = [step for step in report.next_steps if not step.startswith("Call upgrade")]
+    elif report.ready_to_commit:
+        report.instructions = _instructions(report)
     return report
 
 
-def _verdict(examined: Examined, grave: list[Finding], *, kind: str, passed: bool) -> str:
+def _to_commit(located: Located, index: Revisions, written: Written) -> list[str]:
+    """The new files, and what they can't do without that git does not have: earlier revisions, models, env.py."""
+    before = index.ancestors(written.files[0].down_revision)
+    modules = written.examined.modules if written.examined else {}
+    changed = changed_files([*(index.by_id[id_].path for id_ in before if id_ in index.by_id), *modules])
+    return list(
+        dict.fromkeys([*(file.path for file in written.files), *(shown(located.project, path) for path in changed)])
+    )
+
+
+def _named(report: GenerateReport) -> str:
+    if len(report.files) == 1:
+        return report.files[0].path
+    return f"{len(report.files)} revisions that follow each other: " + ", ".join(file.revision for file in report.files)
+
+
+def _verdict(examined: Examined, grave: list[Any], *, kind: Kind, passed: bool, count: int) -> str:
     if kind == "empty":
         return "It is empty: write its upgrade() and downgrade()."
     if not passed:
-        return f"It failed in the rehearsal on {examined.rehearsal.where}: mend it before it is committed."
+        return f"The rehearsal on {examined.rehearsal.where} failed: mend what it names before it is committed."
     if grave:
-        return f"The rehearsal passed, and the review found: {grave[0].problem}"
-    restored = "and its downgrade restores the schema" if examined.rehearsal.restored else "its downgrade does not"
-    return f"It was rehearsed on {examined.rehearsal.where}: it applies, {restored}."
+        return f"The rehearsal passed, and the review found: {worst(grave).problem}"
+    where, restored = examined.rehearsal.where, examined.rehearsal.restored
+    if count > 1:
+        back = "and their downgrades restore the schema" if restored else "their downgrades do not"
+        return f"They were rehearsed on {where}: they apply, {back}."
+    back = "and its downgrade restores the schema" if restored else "its downgrade does not"
+    return f"It was rehearsed on {where}: it applies, {back}."
 
 
-def changed_files(modules: dict[str, str]) -> list[str]:
-    """Those of the project's files *modules* (path -> SHA-256) that git has not committed in this state."""
-    if not modules:
-        return []
-    folder = Path(os.path.commonpath([str(Path(path).parent) for path in modules]))
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(folder), "status", "--porcelain", "-z", "--", *sorted(modules)],
-            capture_output=True,
-            timeout=10,
-            check=True,
-        )
-        top = subprocess.run(
-            ["git", "-C", str(folder), "rev-parse", "--show-toplevel"], capture_output=True, timeout=10, check=True
-        )
-    except (OSError, subprocess.SubprocessError):
-        return []  # no git, or no repository: then nobody commits
-    root = Path(os.fsdecode(top.stdout).rstrip("\n"))
-    names = [os.fsdecode(entry[3:]) for entry in found.stdout.split(b"\0") if len(entry) > 3]  # noqa: PLR2004 - "XY name"
-    return [str(root / name) for name in names if (root / name).suffix == ".py"]
+def _instructions(report: GenerateReport) -> list[str]:
+    """How it gets to production, in order."""
+    steps = [
+        "Review against production: call review with its database's name from the settings.",
+        "Have a backup, or know that there is one: a downgrade brings back the schema, not always the data.",
+    ]
+    last, asked = report.files[-1], "there; a person is asked before it runs."
+    if len(report.files) > 1 and last.message.endswith(": contract"):
+        return [
+            *steps,
+            f"Call upgrade with target={report.files[-2].revision!r} {asked}",
+            (
+                f"Deploy the code that goes with the models, and end all that is older: {last.revision} demands what "
+                "older code does not write, or drops what it still uses."
+            ),
+            f"Call upgrade with target={last.revision!r} {asked}",
+        ]
+    return [*steps, f"Call upgrade with target={last.revision!r} {asked}", *_deployment(report)]
 
 
-def _message(message: str) -> str:
-    """One line that can stand in a docstring. Raises Refused if there is nothing left of it, or too much."""
-    clean = " ".join(message.replace('"', "'").replace("\\", "/").split())
-    clean = "".join(letter for letter in clean if letter.isprintable())
-    if not clean:
-        raise Refused("The message is empty. Nothing was written.", "Say in a few words what the revision does.")
-    if len(clean) > LONGEST_MESSAGE:
-        raise Refused(
-            f"The message has {len(clean)} characters; {LONGEST_MESSAGE} are allowed. Nothing was written.",
-            "Say in a few words what the revision does; details belong into the file.",
-        )
-    return clean
+def _deployment(report: GenerateReport) -> list[str]:
+    """When the code that goes with the change is deployed, where that can be told."""
+    kinds = {difference.kind for difference in report.differences}
+    if any(difference.description.startswith("rename ") for difference in report.differences):
+        names = "Code with the old name fails from then on, and code with the new name before"
+        return [f"{names}: replace it at once, or release in steps (add, write both, copy, read the new one, drop)."]
+    if kinds & {"drop_column", "drop_table"}:
+        return ["Do so only when no running code uses any more what is dropped."]
+    if kinds and all(kind in ("add_column", "create_table") for kind in kinds):
+        return ["Deploy the code that uses it afterwards, not before."]
+    return []

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from ..errors import Refused
-from ..project import Project
+from ..project import Project, repository_root
 from ..report import CheckReport, CurrentReport, Difference, HistoryReport, RevisionNode
 from ..revisions import Revisions, ScriptRevision
-from . import consent, copies
+from . import ahead, consent, copies
 from .app import LOOK_SECONDS, App, Located, lines
+from .models_schema import models_schema
+from .stand import stand
+from .why_nothing import agreement, explain
 
 __all__ = ["check", "current", "history"]
 
@@ -113,50 +117,60 @@ def _node(revisions: Revisions, script: ScriptRevision, project: Project) -> Rev
 
 
 def shown(project: Project, path: Path) -> str:
-    """The path as the developer knows it: relative to the project where it lies inside."""
-    return str(path).removeprefix(f"{project.root}{os.sep}")
+    """The path as the developer knows it: relative to the repository where it lies inside."""
+    return str(path).removeprefix(_inside(project.root))
+
+
+@lru_cache(maxsize=64)
+def _inside(root: Path) -> str:
+    return f"{repository_root(root)}{os.sep}"
 
 
 async def check(app: App, *, project: str | None = None, database: str = "default") -> CheckReport:
-    """What autogenerate would do: against the database if it is at head, else against a scratch database at head."""
+    """What autogenerate would do: against the database if it is at head, else against a scratch database at head.
+
+    Where the database can't be reached, a scratch database that was upgraded from base stands in for it.
+    """
     found = app.project(project)
     revisions = await app.revisions(found)
-    located = await app.look(found, database, schema=True)
-    warnings = [*found.warnings, *located.target.warnings]
-    if at_head(located, revisions):
-        reply = await app.call(found, "compare", {}, database=database, timeout=LOOK_SECONDS, revisions=revisions)
-    else:
-        warnings.append("The database is not at head: the models were compared with a copy that was upgraded to head.")
-        async with copies.at_head(app, located, revisions) as copy:
-            reply = await app.call(
-                found,
-                "compare",
-                {"redirect": copy.redirect},
-                database=database,
-                timeout=LOOK_SECONDS,
-                revisions=revisions,
-            )
+    async with (
+        ahead.begin(app, "compare") as begun,
+        stand(app, found, revisions, database, through=begun.look) as located,
+        copies.compared(app, located, revisions) as (redirect, against),
+    ):
+        models, unmade = await models_schema(app, located, revisions)
+        args = {**redirect, "models": models}
+        reply = (None if redirect else await begun.then(args)) or await app.call(
+            found, "compare", args, database=database, timeout=LOOK_SECONDS, revisions=revisions
+        )
+    warnings = [*found.warnings, *located.target.warnings, *unmade]
+    if redirect and located.target.reachable:
+        warnings.append(f"The models were compared with {against}.")
     differences = [Difference.model_validate(item) for item in reply.result["differences"]]
-    why = models_problem(reply.result)
-    if why:
-        summary = why
+    invisible = list(reply.result["invisible"])
+    why = explain(found, reply.result)
+    if invisible and not differences:
+        many = f"{len(invisible)} point{'s' if len(invisible) != 1 else ''}"
+        summary = f"Autogenerate sees no difference, but models and database differ in {many} that it can't see."
     elif differences:
         summary = f"Models and database differ in {len(differences)} point{'s' if len(differences) != 1 else ''}."
     else:
-        summary = "Models and database agree, as far as autogenerate can see."
+        summary = agreement(reply.result)
+    steps = ["Call generate to write the revision."] if differences or invisible else []
+    if why and (why.blocks or not (differences or invisible)):
+        summary = why.text
+    if not located.target.reachable:
+        summary += " This is about a scratch database at head: the database itself could not be reached."
     return CheckReport(
         status="done",
         summary=summary,
-        next_steps=["Import the modules that define the models in env.py, where target_metadata is set."]
-        if why
-        else ["Call generate to write the revision."]
-        if differences
-        else [],
+        next_steps=[*(why.steps if why else ()), *([] if why and why.blocks else steps)],
         project=found.name,
         warnings=warnings,
         database=located.report(),
         differences=differences,
-        why_nothing=why,
+        invisible=invisible,
+        why_nothing=why.text if why else None,
     )
 
 
@@ -164,33 +178,6 @@ def at_head(located: Located, revisions: Revisions) -> bool:
     """True if the database has every revision and none that is unknown."""
     heads = located.target.heads
     return all(head in revisions.by_id for head in heads) and not revisions.pending(heads)
-
-
-def models_problem(compared: dict[str, object]) -> str | None:
-    """Why autogenerate would see nothing or drop everything, or None. *compared*: a ``compare`` or ``render`` reply.
-
-    The sign is a metadata that lacks most of the database's tables.
-    """
-    models, tables = compared.get("metadata_tables"), compared.get("database_tables")
-    drops = compared.get("drops")
-    if drops is None:
-        differences = compared.get("differences") or []
-        assert isinstance(differences, list)  # noqa: S101 - the worker's contract
-        drops = [item["table"] for item in differences if item["kind"] == "remove_table"]
-    assert isinstance(drops, list)  # noqa: S101 - the worker's contract
-    if models is None:
-        return "env.py sets no target_metadata, so autogenerate has no models to compare."
-    if models == 0:
-        return (
-            "The metadata that env.py gives to Alembic has no tables: the modules that define the models are not "
-            f"imported there{f', and autogenerate would drop all {len(drops)} tables' if drops else ''}."
-        )
-    if isinstance(tables, int) and len(drops) > 1 and len(drops) * 2 > tables:
-        return (
-            f"The models lack {len(drops)} of the database's {tables} tables ({', '.join(sorted(drops)[:5])}"
-            f"{', ...' if len(drops) > 5 else ''}): most likely their modules are not imported in env.py."  # noqa: PLR2004
-        )
-    return None
 
 
 def problems(revisions: Revisions) -> list[str]:

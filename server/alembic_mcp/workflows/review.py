@@ -14,8 +14,11 @@ from ..revisions.since import added_since
 from .app import App, Located, Progress, lines, silent
 from .examine import Examined, examine
 from .inspect import problems
+from .stand import stand
 
 __all__ = ["review"]
+
+_APPLIED = "Call review with revisions=<id> to look at one that was applied."
 
 
 async def review(
@@ -43,46 +46,67 @@ async def review(
                 status="done",
                 summary=f"Nothing to review: no revision was added since {since}.",
                 project=found.name,
-                warnings=list(found.warnings),
+                warnings=[*found.warnings, *problems(index)],
                 decision=Decision.RUN,
             )
-    located = await app.look(found, database, schema=True)
-    path, start = choose(index, located, revisions) if added is None else choose_added(index, located, added)
-    if not path:
+    async with stand(
+        app, found, index, database, before=lambda: _unapplied(index, revisions, added), new_file_counts=True
+    ) as located:
+        unknown = _not_known(located, revisions, added)
+        path, start = choose(index, located, revisions) if added is None else choose_added(index, located, added)
+        if not path:
+            unread = [str(problem) for problem in index.problems if problem.kind == "unreadable"]
+            return ReviewReport(
+                status="done",
+                summary=f"Nothing to review: {located.target.name} has every revision"
+                + (" that could be read; what the other files hold is not known." if unread else "."),
+                next_steps=["Mend the files that can't be read, then review again."] if unread else [_APPLIED],
+                project=found.name,
+                warnings=[*found.warnings, *unknown, *located.target.warnings, *problems(index)],
+                database=located.report(),
+                decision=Decision.REFUSE if unread else Decision.RUN,
+            )
+        examined = await examine(
+            app,
+            located,
+            index,
+            direction=Direction.UPGRADE,
+            target=path[-1] if len(index.heads) == 1 or revisions != "pending" else "heads",
+            path=path,
+            start=start,
+            progress=progress,
+        )
+        if added is not None:
+            examined = _only(examined, added)
         return ReviewReport(
             status="done",
-            summary=f"Nothing to review: {located.target.name} has every revision.",
-            next_steps=["Call review with revisions=<id> to look at one that was applied."],
+            summary=summary(examined, located) if start is None else _applied(examined, located),
+            next_steps=next_steps(examined, applied=start is not None, reachable=located.target.reachable),
             project=found.name,
+            warnings=[*found.warnings, *unknown, *located.target.warnings, *problems(index), *examined.warnings],
             database=located.report(),
-            decision=Decision.RUN,
+            decision=examined.verdict.decision,
+            escalations=list(examined.verdict.escalations),
+            findings=list(examined.findings),
+            statements=list(examined.statements),
+            rehearsal=examined.rehearsal,
+            revisions=lines(index, path),
         )
-    examined = await examine(
-        app,
-        located,
-        index,
-        direction=Direction.UPGRADE,
-        target=path[-1] if len(index.heads) == 1 or revisions != "pending" else "heads",
-        path=path,
-        start=start,
-        progress=progress,
-    )
+
+
+def _unapplied(index: Revisions, wanted: str, added: list[str] | None) -> list[str]:
+    """What a database that stands in for one that can't be reached must not have, so that it can be reviewed there."""
     if added is not None:
-        examined = _only(examined, added)
-    return ReviewReport(
-        status="done",
-        summary=summary(examined, located) if start is None else _applied(examined, located),
-        next_steps=next_steps(examined, applied=start is not None),
-        project=found.name,
-        warnings=[*found.warnings, *located.target.warnings, *problems(index), *examined.warnings],
-        database=located.report(),
-        decision=examined.verdict.decision,
-        escalations=list(examined.verdict.escalations),
-        findings=list(examined.findings),
-        statements=list(examined.statements),
-        rehearsal=examined.rehearsal,
-        revisions=lines(index, path),
-    )
+        return added
+    if wanted == "pending":
+        return list(index.heads)
+    return [script.revision for script in index.range(wanted)]
+
+
+def _not_known(located: Located, wanted: str, added: list[str] | None) -> list[str]:
+    if located.target.reachable or wanted != "pending" or added is not None:
+        return []
+    return ["Which revisions are pending is not known: what is reviewed is the newest, as if all others were applied."]
 
 
 def choose(index: Revisions, located: Located, wanted: str) -> tuple[list[str], str | None]:
@@ -153,11 +177,12 @@ def _only(examined: Examined, revisions: list[str]) -> Examined:
 def summary(examined: Examined, located: Located) -> str:
     """One or two sentences on what was found."""
     count = len(examined.path)
-    what = f"{count} revision{'s' if count != 1 else ''}" if count != 1 else examined.path[0].revision
+    what = f"{count} revisions" if count != 1 else examined.path[0].revision
+    run = "run" if count != 1 else "runs"
     grave = [f for f in examined.findings if f.severity in (Severity.BLOCKER, Severity.DANGER)]
     verdict = {
         Decision.RUN: "may run without asking",
-        Decision.ASK: "runs only after a yes",
+        Decision.ASK: f"{run} only after a yes",
         Decision.REFUSE: "will not run",
     }[examined.verdict.decision]
     proof = {
@@ -183,17 +208,26 @@ def worst(findings: list[Finding]) -> Finding:
     return min(findings, key=lambda finding: finding.severity.rank)
 
 
-def next_steps(examined: Examined, *, applied: bool = False) -> list[str]:
-    """What to do about the findings, gravest first, and what comes after."""
+def cures(examined: Examined) -> list[str]:
+    """What to do about the findings, gravest first, and about whatever else speaks against it."""
     grave = sorted(
         (f for f in examined.findings if f.severity in (Severity.BLOCKER, Severity.DANGER)),
         key=lambda finding: finding.severity.rank,
     )
-    steps = list(dict.fromkeys(f"{finding.rule}: {finding.remedy}" for finding in grave if finding.remedy))
+    told = {f"{finding.rule}: {finding.problem}" for finding in grave if finding.remedy}
+    steps = [f"{finding.rule}: {finding.remedy}" for finding in grave if finding.remedy]
+    return list(dict.fromkeys([*steps, *(one for one in examined.verdict.refusals if one not in told)]))
+
+
+def next_steps(examined: Examined, *, applied: bool = False, reachable: bool = True) -> list[str]:
+    """What to do about the findings, gravest first, and what comes after."""
     if applied:
+        grave = any(finding.severity in (Severity.BLOCKER, Severity.DANGER) for finding in examined.findings)
         return ["An applied revision is not edited: write a new one where a finding calls for it."] if grave else []
-    steps += [*examined.verdict.refusals]
+    steps = cures(examined)
     match examined.verdict.decision:
+        case Decision.RUN | Decision.ASK if not reachable:
+            steps.append("Make the database reachable, then review again: nothing is known of its rows.")
         case Decision.RUN:
             steps.append("Call upgrade to apply it.")
         case Decision.ASK:

@@ -18,6 +18,7 @@ from . import plan
 from .app import App, Progress
 from .approve import Run
 from .consent import record
+from .found import identity_now, lasting_name
 
 if TYPE_CHECKING:
     from ..store import Store
@@ -98,7 +99,7 @@ def result(prepared: Prepared, report: ChangeReport) -> dict[str, Any]:
         if isinstance(finding.evidence.get("rows"), int)
     ]
     return {
-        "identity": prepared.located.target.identity,
+        "identity": identity_now(prepared.located.target),
         "files": _files(prepared, report),
         "applied": report.applied,
         "before": report.before,
@@ -121,7 +122,7 @@ async def run(app: App, prepared: Prepared, report: ChangeReport, progress: Prog
     assert prepared.examined is not None  # noqa: S101 - what has nothing to do never comes here
     what = f"{request.action} to {prepared.target}"
     started = time.monotonic()
-    with hold(located.target.identity, what):
+    with hold(lasting_name(located.target), what):
         again = await app.look(located.project, request.database, schema=True)
         index = await app.revisions(located.project)
         if plan.stamp(again, index, prepared.examined.modules) != prepared.stamp:
@@ -194,6 +195,8 @@ async def _attempt(app: App, prepared: Prepared, progress: Progress) -> dict[str
                     "target": prepared.target,
                     "expect_heads": heads,
                     "expect_path": path,
+                    "expect_files": plan.expected(prepared.index, examined),
+                    "only_these_files": bool(examined.loaded),
                     "lock_timeout_ms": LOCK_TIMEOUT_MS,
                     "lock_key": int(plan.digest(located.target.identity)[:15], 16),
                     "holder": f"alembic-mcp {prepared.request.action} pid {os.getpid()} on {platform.node()}"[:63],
@@ -270,6 +273,8 @@ async def _stopped(
         return report
     report.after = list(after)
     report.applied = set(report.after) != set(report.before)
+    if report.applied:
+        report.status = "failed"
     failed = next((line for line in report.revisions if line.revision not in (error.details.get("done") or [])), None)
     half = (
         failed is not None

@@ -1,0 +1,34 @@
+"""Looks at the real database and works on it in one process: the project's models are loaded once."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Dict
+
+from .compare import compared
+from .environment import Environment
+from .look import looked
+from .render import for_revision, rendered
+
+__all__ = ["Ask", "look_and_go_on"]
+
+Ask = Callable[[Dict[str, Any]], Dict[str, Any]]
+
+
+def look_and_go_on(request: Dict[str, Any], ask: Ask) -> Dict[str, Any]:
+    """Answer ``look`` and then ``render``, or ``compare``, each with a run of env.py of its own; both only read.
+
+    args: those of ``look`` without ``redirect``; ``then``: ``render`` or ``compare``; ``command``: the arguments of
+    ``render`` that make the command line. What ``look`` answers is told; the rest of the request brings ``args``, all
+    those of the other call.
+
+    Raises:
+        CallError: as the one and the other.
+    """
+    args = request["args"]
+    renders = args["then"] == "render"
+    environment = for_revision(args["command"], request) if renders else Environment(request, "check")
+    patience = environment.seen.patience
+    rest = ask(looked(environment, request))
+    environment.seen.patience = patience
+    environment.seen.read_only()  # as it is without the short patience of a look
+    return (rendered if renders else compared)(environment, rest["args"])
