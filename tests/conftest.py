@@ -4,6 +4,7 @@ import os
 import shutil
 import tempfile
 import uuid
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from alembic_mcp.scratch.embedded import EmbeddedPostgres
 from alembic_mcp.target import Connect, Target
 
 FOLDER = "ALEMBIC_MCP_TEST_FOLDER"
+MEMORY, ENOUGH = Path("/dev/shm"), 4 * 2**30
 
 
 def pytest_addoption(parser):
@@ -26,13 +28,19 @@ def pytest_configure(config):
     if hasattr(config, "workerinput"):
         return
     # Not below pytest's own folder: that one is closed to the user that PostgreSQL runs as when we are root.
-    folder = Path(tempfile.mkdtemp(prefix="amcp-", dir="/tmp"))
+    folder = Path(tempfile.mkdtemp(prefix="amcp-", dir=_quick_folder()))
     folder.chmod(0o711)
     os.environ[FOLDER] = str(folder)
     # From here on, and in every process that a test starts, nothing of the user's own is read or written.
     os.environ["ALEMBIC_MCP_CACHE_DIR"] = str(folder / "cache")
     for variable in [name for name in os.environ if name.startswith("PG")]:
         del os.environ[variable]
+
+
+def _quick_folder():
+    """Where the files of databases go: into memory where there is enough, for a database is made of 300 files."""
+    usable = MEMORY.is_dir() and os.access(MEMORY, os.W_OK | os.X_OK)
+    return str(MEMORY) if usable and shutil.disk_usage(MEMORY).free > ENOUGH else "/tmp"
 
 
 def pytest_unconfigure(config):
@@ -43,6 +51,12 @@ def pytest_unconfigure(config):
         # A worker was killed: nobody else uses it now, and closing it waits until it has gone.
         EmbeddedPostgres(folder / "cache").__enter__().close()
     shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def quick_folder():
+    """A folder for databases that a test makes itself, open to the user that PostgreSQL runs as: its path."""
+    return _quick_folder()
 
 
 @pytest.fixture(scope="session")
@@ -98,9 +112,9 @@ class Database:
             return cursor.fetchall() if cursor.description else []
 
 
-@pytest.fixture
-def make_database(postgres):
-    """Make databases: ``make_database()`` -> Database; they are dropped after the test."""
+@contextmanager
+def _databases(postgres):
+    """What makes databases; they are dropped at the end."""
     made = []
 
     def make(options=""):
@@ -114,6 +128,20 @@ def make_database(postgres):
     with psycopg.connect(**postgres.params, dbname="postgres", autocommit=True) as connection:
         for name in made:
             connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture
+def make_database(postgres):
+    """Make databases: ``make_database()`` -> Database; they are dropped after the test."""
+    with _databases(postgres) as make:
+        yield make
+
+
+@pytest.fixture(scope="module")
+def shared_database(postgres):
+    """A PostgreSQL database (`Database`) for all tests of a module that leave nothing in it."""
+    with _databases(postgres) as make:
+        yield make()
 
 
 @pytest.fixture

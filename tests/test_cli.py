@@ -141,7 +141,7 @@ def test_help_lists_every_command_and_the_exit_codes(tmp_path):
     assert shown.returncode == 0
     for command in (
         "serve", "current", "history", "review", "generate", "upgrade", "downgrade", "merge-heads", "stamp", "check",
-        "demo",
+        "init", "demo",
     ):  # fmt: skip
         assert f"  {command} " in shown.stdout
     assert "Exit codes:" in shown.stdout

@@ -39,19 +39,23 @@ def versions(folder):
 
 STORIES = [
     pytest.param([], "psycopg", "auto", id="sync psycopg"),
-    pytest.param([], "psycopg2", "legacy", id="psycopg2"),
+    pytest.param([], "psycopg2", "legacy", id="psycopg2", marks=pytest.mark.thorough),
     pytest.param(["async_env"], "psycopg", "auto", id="async psycopg"),
     pytest.param(["async_env"], "asyncpg", "legacy", id="asyncpg"),
     pytest.param([], "pysqlite", "legacy", id="sqlite"),
-    pytest.param(["async_env"], "aiosqlite", "auto", id="aiosqlite"),
+    pytest.param(["async_env"], "aiosqlite", "auto", id="aiosqlite", marks=pytest.mark.thorough),
     pytest.param(["sqlmodel"], "pysqlite", "auto", id="sqlmodel"),
     pytest.param(["noisy_env"], "psycopg", "legacy", id="env.py prints 23 KB first"),
-    pytest.param(["logging_env"], "pysqlite", "auto", id="env.py sets up logging on stdout"),
-    pytest.param(["each_its_own_transaction"], "psycopg", "auto", id="a transaction per revision"),
+    pytest.param(
+        ["logging_env"], "pysqlite", "auto", id="env.py sets up logging on stdout", marks=pytest.mark.thorough
+    ),
+    pytest.param(
+        ["each_its_own_transaction"], "psycopg", "auto", id="a transaction per revision", marks=pytest.mark.thorough
+    ),
     pytest.param(["version_table_in_schema"], "psycopg", "legacy", id="version table in a schema that env.py creates"),
-    pytest.param(["x_argument"], "pysqlite", "legacy", id="env.py reads -x"),
+    pytest.param(["x_argument"], "pysqlite", "legacy", id="env.py reads -x", marks=pytest.mark.thorough),
     pytest.param(["pyproject_only"], "psycopg", "auto", id="[tool.alembic] in pyproject.toml"),
-    pytest.param(["file_template"], "pysqlite", "auto", id="file_template and timezone"),
+    pytest.param(["file_template"], "pysqlite", "auto", id="file_template and timezone", marks=pytest.mark.thorough),
 ]
 
 

@@ -227,6 +227,7 @@ def prefect_ini(environment_):
     return packages / "prefect" / "server" / "database" / "alembic.ini"
 
 
+@pytest.mark.thorough
 @pytest.mark.xdist_group("prefect")
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
 async def test_prefect(dialect, tmp_path, prefect, request):

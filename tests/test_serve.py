@@ -20,7 +20,7 @@ from tiny_projects import make, on_sqlite
 
 SERVE = [sys.executable, "-m", "alembic_mcp", "serve"]
 ERAS = [pytest.param("legacy", id="2025-11-25"), pytest.param("auto", id="2026-07-28")]
-TOOLS = {"current", "history", "check", "generate", "review", "upgrade", "downgrade", "merge_heads", "stamp"}
+TOOLS = {"current", "history", "check", "generate", "review", "upgrade", "downgrade", "merge_heads", "stamp", "init"}
 SECONDS = 30
 WAIT = """
 import time

@@ -107,8 +107,10 @@ def test_many_findings_are_counted_and_the_worst_are_told():
             id="history with a problem",
         ),
         pytest.param(
-            GenerateReport(status="done", summary="s", files=[File(path="versions/b2.py", revision="b2")]),
-            "Revision: b2",
+            GenerateReport(
+                status="done", summary="s", files=[File(path="versions/b2.py", revision="b2", message="add age")]
+            ),
+            "Revision: b2 (versions/b2.py): add age",
             id="generate",
         ),
         pytest.param(

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,8 @@ from types import SimpleNamespace
 import anyio
 import pytest
 from mcp import Client
+from mcp.server import request_state
+from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitResult, PromptReference, ResourceTemplateReference
 
 from alembic_mcp.errors import Failed, NeedsAnswer, Refused
@@ -112,6 +115,8 @@ async def test_no_tool_has_an_argument_that_could_approve_something():
     assert arguments == {
         "database", "project", "range", "limit", "cursor", "revisions", "message", "kind", "target", "dry_run", "heads",
         "statements_from",
+        "config", "folder", "models", "scripts", "style", "template", "url",
+        "answers", "fills", "keep_data", "renames", "set", "table", "undo", "where",
     }  # fmt: skip
 
 
@@ -273,6 +278,33 @@ async def test_an_answer_about_another_state_of_things_is_asked_for_again(desk):
         )
     assert [request.params.message for request in again.input_requests.values()] == ["Drop the table? (plan-7)"]
     assert desk.ran == []
+
+
+@pytest.mark.parametrize("kind", ["expired", "another server's", "another tool's", "another call's", "altered", "none"])
+async def test_an_answer_with_a_state_that_is_not_this_calls_own_runs_nothing(kind, desk, monkeypatch):
+    async def call(connected, tool="upgrade", target="drop", **more):
+        return await connected.session.call_tool(tool, {"target": target}, allow_input_required=True, **more)
+
+    async with client("2026-07-28", answer=YES) as connected, client("2026-07-28", answer=YES) as elsewhere:
+        question = await call(connected)
+        states = {
+            "expired": question.request_state,
+            "another server's": (await call(elsewhere)).request_state,
+            "another tool's": (await call(connected, tool="downgrade")).request_state,
+            "another call's": (await call(connected, target="drop it")).request_state,
+            "altered": question.request_state[:-6] + "AAAAAA",
+            "none": None,
+        }
+        if kind == "expired":
+            later = time.time() + 3600
+            monkeypatch.setattr(request_state.time, "time", lambda: later)
+        answers = dict.fromkeys(question.input_requests, YES)
+        try:
+            again = await call(connected, input_responses=answers, request_state=states[kind])
+        except MCPError:
+            again = None
+    assert desk.ran == []
+    assert again is None or again.input_requests, "it is asked again, or told off"
 
 
 @pytest.mark.parametrize("mode", ERAS)

@@ -1,6 +1,7 @@
 """How the worker looks at a database, and what it answers when a project stands in its way."""
 
 import hashlib
+import socket
 import sqlite3
 from contextlib import closing
 
@@ -64,6 +65,15 @@ def test_look_writes_nothing_and_leaves_out_what_env_py_creates_by_habit(make, d
     assert database.run("SELECT relname FROM pg_class WHERE relname = 'alembic_version'") == []
 
 
+@pytest.mark.parametrize("driver", ["psycopg", "psycopg2"])
+def test_look_does_not_wait_for_ever_for_a_server_that_says_nothing(make, driver):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        project = make(f"postgresql+{driver}://ann@127.0.0.1:{silent.getsockname()[1]}/shop")
+        with pytest.raises(CallFailed, match="timeout") as failed:
+            project.call("look", patience=2)
+    assert (failed.value.kind, failed.value.error["dialect"]) == ("connection", "postgresql")
+
+
 def test_look_can_not_write(make, database):
     project = make(
         database.url(),
@@ -84,7 +94,11 @@ def test_look_at_a_sqlite_file(make, tmp_path, driver, env):
     project.people()
     found = project.call("look", schema=True)
     assert not file.exists()
-    assert (found["heads"], found["identity"], found["name"]) == ([], f"sqlite:{file}", "app.db")
+    folder = tmp_path.stat()
+    place = f"sqlite:new:{folder.st_dev}:{folder.st_ino}:app.db"
+    assert (found["heads"], found["identity"], found["name"]) == ([], place, "app.db")
+    file.touch()
+    assert project.call("look")["identity"] == place
     project.call("run", direction="upgrade", target="r1")
     found = project.call("look", schema=True)
     status = file.stat()
@@ -290,7 +304,7 @@ def test_render_writes_what_alembic_would_write_but_not_into_the_project(make, d
     project.call("run", direction="upgrade", target="r1")
     before = sorted(project.folder.rglob("*"))
     out = tmp_path / "out"
-    found = project.call("render", message="Pets & age, now", kind="auto", out=str(out), rev_id="abc123")
+    found = project.call("render", message="Pets & age, now", kind="auto", rows={}, out=str(out), rev_id="abc123")
     (file,) = found["files"]
     assert file["name"] == "abc123_pets_age_now.py"
     assert file["directory"].startswith(str(project.versions))
@@ -310,7 +324,7 @@ def test_render_without_differences_writes_nothing(make, database, tmp_path):
     project = make(database.url())
     project.people()
     project.call("run", direction="upgrade", target="r1")
-    found = project.call("render", message="x", kind="auto", out=str(tmp_path / "out"))
+    found = project.call("render", message="x", kind="auto", rows={}, out=str(tmp_path / "out"))
     assert (found["files"], found["differences"]) == ([], [])
 
 
@@ -322,7 +336,7 @@ def test_render_names_the_tables_it_would_drop_and_honours_directives(make, data
     project = make(database.url(), env=env, models="import sqlalchemy as sa\nmetadata = sa.MetaData()\n")
     project.people()
     project.call("run", direction="upgrade", target="r1")
-    found = project.call("render", message="x", kind="auto", out=str(tmp_path / "out"))
+    found = project.call("render", message="x", kind="auto", rows={}, out=str(tmp_path / "out"))
     assert found["drops"] == ["people"]
     assert found["metadata_tables"] == 0
     assert found["files"][0]["message"] == "changed"
@@ -348,7 +362,7 @@ def test_render_on_a_scratch_database(make, database, tmp_path):
     project.people()
     project.call("run", env={"DATABASE": database.url()}, direction="upgrade", target="r1")
     scratch = {"dialect": "postgresql", "params": database.libpq}
-    found = project.call("render", message="x", kind="auto", out=str(tmp_path / "out"), redirect=scratch)
+    found = project.call("render", message="x", kind="auto", rows={}, out=str(tmp_path / "out"), redirect=scratch)
     assert len(found["files"]) == 1
     assert len(project.call("compare", redirect=scratch)["differences"]) == 3
 

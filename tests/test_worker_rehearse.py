@@ -113,6 +113,15 @@ def test_what_a_do_block_and_a_helper_drop_is_named_with_the_line_of_the_revisio
     assert state["downgraded"] is False
 
 
+def test_what_only_a_driver_cursor_does_is_seen(make, database):
+    project = make()
+    project.people()
+    project.revision("r2", """op.get_bind().connection.cursor().execute("DELETE FROM people")""", "pass")
+
+    [hidden] = rehearse(project, postgresql(database))["revisions"]["r2"]["upgrade"]["statements"]
+    assert {lock["table"] for lock in hidden["measured"]["locks"]} == {"people"}
+
+
 def test_statements_of_a_session_and_of_a_driver_cursor_are_seen(make, database):
     project = make()
     project.people()

@@ -61,6 +61,18 @@ def test_operations_are_recorded_as_in_a_rehearsal_but_never_measured(read):
     assert (found["upgrade_error"], found["downgrade_missing"], outside) == (None, False, [])
 
 
+def test_what_is_sent_through_a_cursor_of_the_driver_is_told(read):
+    found, _, line = read(
+        """
+        with op.get_bind().connection.cursor() as cursor:
+            cursor.execute("DELETE FROM people WHERE id = %s", (1,))
+        op.execute("DELETE FROM orders")
+        """
+    )
+    assert does(found) == ["execute DELETE FROM orders", "DELETE FROM people WHERE id = %s"]
+    assert found["upgrade"]["statements"][0]["line"] == line("people")
+
+
 def test_results_are_empty_and_survive_every_way_of_reading_them(read):
     found, _, _ = read(
         """

@@ -1,9 +1,14 @@
 """A tiny Alembic project that a test writes line by line, and calls of the worker on it, each in its own process."""
 
+import atexit
+import functools
 import json
 import os
+import socket
+import struct
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from textwrap import dedent, indent
 
@@ -68,6 +73,42 @@ class CallFailed(Exception):  # noqa: N818 - what the worker answered
         self.error = error
         self.kind = error["kind"]
         self.message = error["message"]
+
+
+class _Zygote:
+    """A warm process of an interpreter, as the server has it: every call is a fork of it."""
+
+    def __init__(self, interpreter):
+        self._control, theirs = socket.socketpair()
+        command = [interpreter, str(WORKER), "zygote", str(theirs.fileno())]
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, pass_fds=[theirs.fileno()]
+        )
+        theirs.close()
+        self._lines = self._control.makefile("rb")
+        assert "ready" in json.loads(self._lines.readline())
+        atexit.register(self._end)
+
+    def call(self, request):
+        """What the call answered, line by line, and what it printed."""
+        ours, theirs = socket.socketpair()
+        with tempfile.TemporaryFile() as printed, ours:
+            socket.send_fds(self._control, [struct.pack("!cQ", b"c", 0)], [theirs.fileno(), printed.fileno()])
+            theirs.close()
+            ours.sendall(json.dumps(request).encode() + b"\n")
+            answers = [json.loads(line) for line in ours.makefile("rb") if line.strip()]
+            while "ended" not in json.loads(self._lines.readline()):
+                pass
+            printed.seek(0)
+            return answers, printed.read().decode(errors="replace")
+
+    def _end(self):
+        self._lines.close()
+        self._control.close()
+        self._process.wait()
+
+
+_warm = functools.cache(_Zygote)
 
 
 class Project:
@@ -148,18 +189,10 @@ class Project:
                 "index": self.entries if indexed else None,
             },
             "x": list(x),
-            "env": {"DATABASE": self.url, **(env or {})},
+            "env": {**os.environ, "DATABASE": self.url, **(env or {})},
             "args": args,
         }
-        command = [self.interpreter, str(WORKER), "once"]
-        with subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-        ) as process:
-            process.stdin.write(json.dumps(request).encode() + b"\n")
-            process.stdin.flush()
-            os.set_blocking(process.stdout.fileno(), True)
-            answers = [json.loads(line) for line in process.stdout if line.strip()]
-            output = process.stderr.read().decode()
+        answers, output = _warm(self.interpreter).call(request)
         self.progress = [each["progress"] for each in answers if "progress" in each]
         last = answers[-1]
         if "error" in last:

@@ -4,21 +4,17 @@ import argparse
 import json
 import os
 import shutil
-import statistics
-import subprocess
 import sys
 import tempfile
 import time
-import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import anyio
 import psutil
-import psycopg
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from rich.console import Console
@@ -27,7 +23,11 @@ from rich.table import Table
 from alembic_mcp.scratch.embedded import EmbeddedPostgres
 
 from ..stdio_client import Server, marked, serve
+from .autogenerate import autogenerate
+from .databases import Databases
+from .measures import Measure, alembic, at_most, faster, timed, within
 from .projects import at, many_revisions, ten_tables
+from .review import review
 
 FASTER = {"current": 8.0, "history": 10.0, "upgrade head": 5.0}
 READY = 1.2
@@ -38,27 +38,8 @@ GROWTH_MB = 5.0
 OUT = Console(width=120, highlight=False)
 PROGRESS = Console(stderr=True, highlight=False)
 
+PARTS = ("commands", "autogenerate", "review")
 EMPTY = "from mcp.server import MCPServer\nMCPServer('empty').run()\n"
-
-
-@dataclass(frozen=True)
-class Measure:
-    """A line of the table.
-
-    Attributes:
-        ours: median in milliseconds, megabytes or a count, as *unit* says.
-        theirs: what it is compared with; None if it stands for itself.
-        bound: at least this ratio (faster), or at most (everything else).
-        ok: None where nothing is demanded.
-    """
-
-    what: str
-    ours: float
-    theirs: float | None
-    ratio: float | None
-    bound: str
-    unit: str
-    ok: bool | None
 
 
 def main() -> int:
@@ -66,6 +47,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--runs", type=int, default=11, help="runs of each command (default: %(default)s)")
     parser.add_argument("--calls", type=int, default=1_000, help="calls for the growth (default: %(default)s)")
+    parser.add_argument("--only", action="append", choices=PARTS, help="this part; may be given several times")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the measures there too")
     options = parser.parse_args()
     # As in tests/conftest.py: not below a folder that is closed to the user whom PostgreSQL runs as.
@@ -78,7 +60,8 @@ def main() -> int:
         del os.environ[variable]
     try:
         with EmbeddedPostgres() as postgres:
-            measures = anyio.run(_measure, folder, postgres, options.runs, options.calls)
+            parts = options.only or PARTS
+            measures = anyio.run(_measure, folder, Databases(postgres), options.runs, options.calls, parts)
     finally:
         shutil.rmtree(folder)
     _print(measures)
@@ -89,26 +72,27 @@ def main() -> int:
     return 1 if missed else 0
 
 
-async def _measure(folder: Path, postgres: EmbeddedPostgres, runs: int, calls: int) -> list[Measure]:
+async def _measure(folder: Path, databases: Databases, runs: int, calls: int, parts: Collection[str]) -> list[Measure]:
     measures = []
-    made: list[str] = []
+    if "commands" in parts:
+        measures += await _commands(folder, databases, runs, calls)
+    if "autogenerate" in parts:
+        measures += await autogenerate(folder, databases, runs, PROGRESS.print)
+    if "review" in parts:
+        measures += await review(folder, databases, runs, PROGRESS.print)
+    return measures
 
-    def database() -> tuple[str, dict[str, str]]:
-        name = f"bench_{uuid.uuid4().hex[:8]}"
-        with psycopg.connect(**postgres.params, dbname="postgres", autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        made.append(name)
-        socket, port, user = postgres.params["host"], postgres.params["port"], postgres.params["user"]
-        return f"postgresql+psycopg://{user}@/{name}?host={socket}&port={port}", {**postgres.params, "dbname": name}
 
-    url, _ = database()
+async def _commands(folder: Path, databases: Databases, runs: int, calls: int) -> list[Measure]:
+    """Commands against those of alembic, the start, memory, and what is left behind."""
+    measures = []
     small = folder / "ten_tables"
-    ten_tables(small, url)
-    _alembic(small, "upgrade", "head")
+    ten_tables(small, databases.make().url)
+    alembic(small, "upgrade", "head")
 
-    url, libpq = database()
+    place = databases.make()
     long = folder / "revisions_postgresql"
-    at(many_revisions(long, url)[-1], postgres=libpq)
+    at(many_revisions(long, place.url)[-1], postgres=place.libpq)
 
     file = folder / "bench.db"
     light = folder / "revisions_sqlite"
@@ -126,7 +110,7 @@ async def _measure(folder: Path, postgres: EmbeddedPostgres, runs: int, calls: i
     measures.append(await _ready(folder, small, runs))
     PROGRESS.print(f"{calls} calls ...")
     measures += await _size(small, calls)
-    measures += await _leftovers(small, postgres, made)
+    measures += await _leftovers(small, databases)
     return measures
 
 
@@ -145,13 +129,12 @@ async def _against_alembic(title: str, project: Path, server: Server, runs: int)
             async def call(tool: str = tool, arguments: dict[str, Any] = arguments) -> None:
                 await server.call(tool, **arguments)
 
-            mine = await _timed(call)
-            start = time.perf_counter()
-            _alembic(project, *command.split())
+            mine = await timed(call)
+            stock = alembic(project, *command.split())
             if run:  # the first fills the caches of both
                 ours.append(mine)
-                theirs.append((time.perf_counter() - start) * 1000)
-        measures.append(_faster(f"{command}: {title}", ours, theirs, FASTER[command]))
+                theirs.append(stock)
+        measures.append(faster(f"{command}: {title}", ours, theirs, FASTER[command]))
     return measures
 
 
@@ -179,11 +162,7 @@ async def _ready(folder: Path, project: Path, runs: int) -> Measure:
             ours.append(mine * 1000)
             theirs.append((ended.pop() - begun) * 1000)
         ended.clear()
-    mine, empty = statistics.median(ours), statistics.median(theirs)
-    ratio = mine / empty
-    return Measure(
-        "ready: tools listed, against an empty server", mine, empty, ratio, f"<= {READY}x", "ms", ratio <= READY
-    )
+    return within("ready: tools listed, against an empty server", ours, theirs, READY)
 
 
 @asynccontextmanager
@@ -206,29 +185,27 @@ async def _size(project: Path, calls: int) -> list[Measure]:
             await server.call("current")
         after = _footprint(server)
         sizes = [
-            _at_most("memory: server process (RSS)", own.memory_info().rss / 2**20, SERVER_MB, "MB"),
-            _at_most("memory: zygote (RSS)", zygote.memory_info().rss / 2**20, ZYGOTE_MB, "MB"),
+            at_most("memory: server process (RSS)", own.memory_info().rss / 2**20, SERVER_MB, "MB"),
+            at_most("memory: zygote (RSS)", zygote.memory_info().rss / 2**20, ZYGOTE_MB, "MB"),
             Measure("memory: server process (PSS)", _pss(own), None, None, "", "MB", None),
             Measure("memory: zygote (PSS)", _pss(zygote), None, None, "", "MB", None),
         ]
     names = {"server_mb": (GROWTH_MB, "MB"), "zygote_mb": (GROWTH_MB, "MB"), "files": (0, ""), "processes": (0, "")}
     return sizes + [
-        _at_most(f"growth over {calls} calls: {name.removesuffix('_mb')}", after[name] - before[name], bound, unit)
+        at_most(f"growth over {calls} calls: {name.removesuffix('_mb')}", after[name] - before[name], bound, unit)
         for name, (bound, unit) in names.items()
     ]
 
 
-async def _leftovers(project: Path, postgres: EmbeddedPostgres, made: list[str]) -> list[Measure]:
+async def _leftovers(project: Path, databases: Databases) -> list[Measure]:
     """After a server that rehearsed has gone."""
     async with serve(project) as server:
         await server.call("review", revisions="head")
         mark = server.mark
-    with psycopg.connect(**postgres.params, dbname="postgres") as connection:
-        names = [row[0] for row in connection.execute("SELECT datname FROM pg_database WHERE NOT datistemplate")]
-    left = [name for name in names if name not in (*made, "postgres")]
+    left = [name for name in databases.names() if name not in databases.made]
     return [
-        _at_most("left behind: processes", len(marked(mark)), 0, ""),
-        _at_most("left behind: scratch databases", len(left), 0, ""),
+        at_most("left behind: processes", len(marked(mark)), 0, ""),
+        at_most("left behind: scratch databases", len(left), 0, ""),
     ]
 
 
@@ -248,27 +225,6 @@ def _zygote(server: Server) -> psutil.Process:
 
 def _pss(process: psutil.Process) -> float:
     return float(process.memory_full_info().pss) / 2**20
-
-
-async def _timed(work: Callable[[], Any]) -> float:
-    start = time.perf_counter()
-    await work()
-    return (time.perf_counter() - start) * 1000
-
-
-def _alembic(project: Path, *arguments: str) -> None:
-    program = Path(sys.executable).with_name("alembic")
-    subprocess.run([program, *arguments], cwd=project, check=True, capture_output=True)
-
-
-def _faster(what: str, ours: list[float], theirs: list[float], bound: float) -> Measure:
-    mine, stock = statistics.median(ours), statistics.median(theirs)
-    ratio = stock / mine
-    return Measure(what, mine, stock, ratio, f">= {bound:g}x", "ms", ratio >= bound)
-
-
-def _at_most(what: str, value: float, bound: float, unit: str) -> Measure:
-    return Measure(what, value, None, None, f"<= {bound:g} {unit}".rstrip(), unit, value <= bound)
 
 
 def _print(measures: list[Measure]) -> None:

@@ -1,11 +1,11 @@
-"""The projects that are measured: ten tables on PostgreSQL, and two thousand revisions on PostgreSQL and SQLite."""
+"""The projects that are measured: with many tables, and with many revisions."""
 
 import sqlite3
 from pathlib import Path
 
 import psycopg
 
-__all__ = ["many_revisions", "ten_tables"]
+__all__ = ["add_revision", "at", "many_revisions", "many_tables", "ten_tables"]
 
 INI = """\
 [alembic]
@@ -89,6 +89,33 @@ def downgrade():
 '''
 
 
+TEMPLATE = '''\
+"""${message}
+
+Revision ID: ${up_revision}
+Revises: ${down_revision | comma,n}
+Create Date: ${create_date}
+"""
+
+import sqlalchemy as sa
+from alembic import op
+${imports if imports else ""}
+
+revision = ${repr(up_revision)}
+down_revision = ${repr(down_revision)}
+branch_labels = ${repr(branch_labels)}
+depends_on = ${repr(depends_on)}
+
+
+def upgrade():
+    ${upgrades if upgrades else "pass"}
+
+
+def downgrade():
+    ${downgrades if downgrades else "pass"}
+'''
+
+
 def ten_tables(folder: Path, url: str) -> list[str]:
     """Ten tables, one revision each; the ids, oldest first. The database is left as it is."""
     ids = _start(folder, url, 10)
@@ -109,6 +136,28 @@ def ten_tables(folder: Path, url: str) -> list[str]:
         _revision(folder, ids, n, f"create table_{n}", upgrade=upgrade, downgrade=f'op.drop_table("table_{n}")')
     (folder / "models.py").write_text(models, encoding="utf-8")
     return ids
+
+
+def many_tables(folder: Path, url: str, count: int) -> str:
+    """Many tables in one revision; its id. The database is left as it is."""
+    [revision] = _start(folder, url, 1)
+    models = MODELS
+    for n in range(count):
+        parent = f'    parent_id: Mapped[int] = mapped_column(ForeignKey("table_{n - 1}.id"))' if n else ""
+        models += MODEL.format(n=n, parent=parent)
+    (folder / "models.py").write_text(models, encoding="utf-8")
+    upgrade = "from models import Base; Base.metadata.create_all(op.get_bind())"
+    downgrade = "from models import Base; Base.metadata.drop_all(op.get_bind())"
+    _revision(folder, [revision], 0, "create the tables", upgrade=upgrade, downgrade=downgrade)
+    return revision
+
+
+def add_revision(folder: Path, revision: str, parent: str, *, upgrade: str, downgrade: str = "pass") -> None:
+    """Write a revision after *parent*; *upgrade* and *downgrade* are lines of Python, indented by four blanks."""
+    text = REVISION.format(
+        message=f"step {revision}", revision=revision, parent=parent, upgrade=upgrade, downgrade=downgrade
+    )
+    (folder / "alembic" / "versions" / f"{revision}.py").write_text(text, encoding="utf-8")
 
 
 def many_revisions(folder: Path, url: str, count: int = 2_000) -> list[str]:
@@ -140,6 +189,7 @@ def _start(folder: Path, url: str, count: int) -> list[str]:
     (folder / "alembic" / "versions").mkdir(parents=True)
     (folder / "alembic.ini").write_text(INI.format(url=url), encoding="utf-8")
     (folder / "alembic" / "env.py").write_text(ENV, encoding="utf-8")
+    (folder / "alembic" / "script.py.mako").write_text(TEMPLATE, encoding="utf-8")
     return [f"{n * 2654435761 % 2**48:012x}" for n in range(1, count + 1)]
 
 
