@@ -175,7 +175,8 @@ async def there_and_back(server, known):
 
     report = await server.call("check")
     assert report["status"] == "done"
-    assert report["why_nothing"] is None, report
+    # prefect filters the other database's indexes out, and is told so; no model is missing.
+    assert (report["why_nothing"] or "env.py's include_object").startswith("env.py's include_object"), report
 
     report = await server.call("downgrade", target="-1")
     assert (report["status"], report["applied"], report["after"]) == ("done", True, [parent]), report
