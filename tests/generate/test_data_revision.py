@@ -5,10 +5,9 @@ import sqlalchemy as sa
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
 from generating import open_shop
-from tiny_projects import Place, on_sqlite
+from tiny_projects import on_sqlite
 
 from alembic_mcp.errors import NotDone, Refused
-from alembic_mcp.workflows.app import App
 
 pytestmark = pytest.mark.anyio
 
@@ -22,30 +21,6 @@ users = Table(
 """
 ROWS = ["INSERT INTO users (id, email, note) VALUES (1, 'A@X.org', '10:30'), (2, 'b@x.org', NULL), (3, NULL, NULL)"]
 EMAILS = "SELECT id, email FROM users ORDER BY id"
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def app(tmp_path_factory):
-    async with App.open(tmp_path_factory.mktemp("nothing")) as opened:
-        await opened.scratch()
-        yield opened
-
-
-@pytest.fixture(params=["postgresql", "sqlite"])
-def place(request, tmp_path):
-    if request.param == "sqlite":
-        return on_sqlite(tmp_path)
-    return request.getfixturevalue("postgresql")
-
-
-@pytest.fixture
-def postgresql(database):
-    return Place(database.url(), database.run)
 
 
 @pytest.fixture

@@ -1,13 +1,8 @@
 """The three changes that everybody makes, from the models to the changed database and back."""
 
-from contextlib import closing
-
 import pytest
 from generating import open_shop
-from stock_alembic import Stock
-from tiny_projects import Place, on_sqlite
-
-from alembic_mcp.workflows.app import App
+from tiny_projects import Place
 
 pytestmark = pytest.mark.anyio
 
@@ -47,32 +42,6 @@ ASSIGNED = [
     "INSERT INTO assignments (id, rotation_name) VALUES (1, 'ward'), (2, 'clinic'), (3, 'ward')",
 ]
 ORPHANS = "INSERT INTO assignments (id, rotation_name) VALUES (47, 'wrad'), (102, ''), (381, 'gone')"
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def app(tmp_path_factory):
-    async with App.open(tmp_path_factory.mktemp("nothing")) as opened:
-        await opened.scratch()
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def stock():
-    with closing(Stock()) as running:
-        yield running
-
-
-@pytest.fixture(params=["postgresql", "sqlite"])
-def place(request, tmp_path):
-    if request.param == "sqlite":
-        return on_sqlite(tmp_path)
-    database = request.getfixturevalue("database")
-    return Place(database.url(), database.run)
 
 
 def applied(stock, shop, *steps):

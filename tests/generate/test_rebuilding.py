@@ -1,15 +1,11 @@
 """A table that SQLite has to rebuild keeps everything else that it had, and so do the rows that refer to it."""
 
-from contextlib import closing
-
 import pytest
 import sqlalchemy as sa
 from generating import open_shop
-from stock_alembic import Stock
 from tiny_projects import on_sqlite
 
 from alembic_mcp.worker import schema_sqlite
-from alembic_mcp.workflows.app import App
 
 pytestmark = pytest.mark.anyio
 
@@ -59,23 +55,6 @@ ROWS = [
     "CREATE TRIGGER t_told AFTER INSERT ON t BEGIN UPDATE p SET id = id; END",
     "CREATE VIEW seen AS SELECT a FROM t",
 ]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def app(tmp_path_factory):
-    async with App.open(tmp_path_factory.mktemp("nothing")) as opened:
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def stock():
-    with closing(Stock()) as running:
-        yield running
 
 
 def schema_of(place):

@@ -1,14 +1,10 @@
 """Renames: nothing is one untold; what is told keeps the values, and whatever carries the old name gets the new one."""
 
-from contextlib import closing
-
 import pytest
 from generating import open_shop
-from stock_alembic import Stock
-from tiny_projects import Place, on_sqlite
+from tiny_projects import on_sqlite
 
 from alembic_mcp.errors import NotDone
-from alembic_mcp.workflows.app import App
 
 pytestmark = pytest.mark.anyio
 
@@ -31,32 +27,6 @@ ROWS = [
     "INSERT INTO teams (id, label) VALUES (7, 'blue')",
     "INSERT INTO persons (id, name, badge, team_id) VALUES (1, 'Ada', 'a', 7), (2, 'Bob', 'b', NULL)",
 ]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def app(tmp_path_factory):
-    async with App.open(tmp_path_factory.mktemp("nothing")) as opened:
-        await opened.scratch()
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def stock():
-    with closing(Stock()) as running:
-        yield running
-
-
-@pytest.fixture(params=["postgresql", "sqlite"])
-def place(request, tmp_path):
-    if request.param == "sqlite":
-        return on_sqlite(tmp_path)
-    database = request.getfixturevalue("database")
-    return Place(database.url(), database.run)
 
 
 def column(old, new, table="persons"):

@@ -2,18 +2,15 @@
 
 import subprocess
 import sys
-from contextlib import closing
 
 import anyio
 import pytest
 from generating import open_shop
 from stdio_client import serve
-from stock_alembic import Stock
-from tiny_projects import Place, make, on_sqlite, tree
+from tiny_projects import make, on_sqlite, tree
 
 from alembic_mcp.cli.exits import UNANSWERED
 from alembic_mcp.errors import NotDone
-from alembic_mcp.workflows.app import App
 
 pytestmark = pytest.mark.anyio
 
@@ -21,32 +18,6 @@ USERS = """
 users = Table("users", metadata, Column("id", Integer, primary_key=True), Column("name", String(50), nullable=False))
 """
 ROWS = ["INSERT INTO users (id, name) VALUES (1, 'Ada'), (2, 'Bob')"]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def app(tmp_path_factory):
-    async with App.open(tmp_path_factory.mktemp("nothing")) as opened:
-        await opened.scratch()
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def stock():
-    with closing(Stock()) as running:
-        yield running
-
-
-@pytest.fixture(params=["postgresql", "sqlite"])
-def place(request, tmp_path):
-    if request.param == "sqlite":
-        return on_sqlite(tmp_path)
-    database = request.getfixturevalue("database")
-    return Place(database.url(), database.run)
 
 
 async def test_over_mcp_a_rename_is_asked_about_and_done_when_it_is_answered(tmp_path, place):

@@ -1,14 +1,10 @@
 """What a drop loses is kept on request; and no downgrade fails because of the rows that are there by then."""
 
-from contextlib import closing
-
 import pytest
 from generating import open_shop
-from stock_alembic import Stock
-from tiny_projects import Place, on_sqlite
+from tiny_projects import Place
 
 from alembic_mcp.workflows import inspect
-from alembic_mcp.workflows.app import App
 
 pytestmark = pytest.mark.anyio
 
@@ -23,32 +19,6 @@ users = Table(
 """
 PLAIN = USERS.replace("{column}", "")
 FILL = "INSERT INTO users (id, name{more}) VALUES (1, 'Ada'{first}), (2, 'Bob'{second})"
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def app(tmp_path_factory):
-    async with App.open(tmp_path_factory.mktemp("nothing")) as opened:
-        await opened.scratch()
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def stock():
-    with closing(Stock()) as running:
-        yield running
-
-
-@pytest.fixture(params=["postgresql", "sqlite"])
-def place(request, tmp_path):
-    if request.param == "sqlite":
-        return on_sqlite(tmp_path)
-    database = request.getfixturevalue("database")
-    return Place(database.url(), database.run)
 
 
 @pytest.fixture

@@ -2,10 +2,9 @@
 
 import pytest
 from generating import open_shop
-from tiny_projects import Place, on_sqlite
+from tiny_projects import on_sqlite
 
 from alembic_mcp.errors import NotDone
-from alembic_mcp.workflows.app import App
 from alembic_mcp.workflows.asking import check_fills
 
 pytestmark = pytest.mark.anyio
@@ -20,30 +19,6 @@ users = Table(
 """
 ROWS = ["INSERT INTO users (id, name, email) VALUES (47, 'Ada', NULL), (102, 'Bob', 'b@x.org'), (381, 'Cy', NULL)"]
 LAST = 'Column("email", String(80)),'
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def app(tmp_path_factory):
-    async with App.open(tmp_path_factory.mktemp("nothing")) as opened:
-        await opened.scratch()
-        yield opened
-
-
-@pytest.fixture(params=["postgresql", "sqlite"])
-def place(request, tmp_path):
-    if request.param == "sqlite":
-        return on_sqlite(tmp_path)
-    return request.getfixturevalue("postgresql")
-
-
-@pytest.fixture
-def postgresql(database):
-    return Place(database.url(), database.run)
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import ast
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,11 +14,10 @@ from stock_alembic import Stock
 from tiny_projects import Place, on_sqlite
 
 from alembic_mcp.workflows import inspect, review
-from alembic_mcp.workflows.app import App
 
 pytestmark = pytest.mark.anyio
 
-README = Path(__file__).parents[1] / "README.md"
+README = Path(__file__).parents[2] / "README.md"
 
 BLOCKING = {
     "check-validates",
@@ -29,24 +27,6 @@ BLOCKING = {
     "set-not-null-scans",
     "unique-builds-index",
 }
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def app(tmp_path_factory):
-    async with App.open(tmp_path_factory.mktemp("nothing")) as opened:
-        await opened.scratch()
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def stock():
-    with closing(Stock()) as running:
-        yield running
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,12 @@ from pathlib import Path
 import anyio
 import pytest
 from generating import open_shop
-from tiny_projects import Place, on_sqlite
 
 from alembic_mcp.errors import Refused
 from alembic_mcp.worker_client import Worker, WorkerFailed
 from alembic_mcp.workflows.app import App
 
-CALLS = Path(__file__).parent / "worker_calls" / "in_two_parts.py"
+CALLS = Path(__file__).parents[1] / "worker_calls" / "in_two_parts.py"
 
 USERS = 'users = Table("users", metadata, Column("id", Integer, primary_key=True))\n'
 WITH_NAME = 'users = Table("users", metadata, Column("id", Integer, primary_key=True), Column("name", String(20)))\n'
@@ -24,25 +23,6 @@ ONLY_ONCE = (
 )
 
 pytestmark = pytest.mark.anyio
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def app(tmp_path_factory):
-    async with App.open(tmp_path_factory.mktemp("nothing")) as opened:
-        yield opened
-
-
-@pytest.fixture(params=["postgresql", "sqlite"])
-def place(request, tmp_path):
-    if request.param == "sqlite":
-        return on_sqlite(tmp_path)
-    database = request.getfixturevalue("database")
-    return Place(database.url(), database.run)
 
 
 @pytest.fixture

@@ -1,16 +1,13 @@
 """Each rewrite cures its rule, and ends in the schema that the plain revision ends in."""
 
-from contextlib import closing
 from dataclasses import dataclass, field
 
 import pytest
 import sqlalchemy as sa
 from generating import open_shop
-from stock_alembic import Stock
 from tiny_projects import Place
 
 from alembic_mcp.worker import schema_postgresql
-from alembic_mcp.workflows.app import App
 
 pytestmark = pytest.mark.anyio
 
@@ -104,24 +101,6 @@ CHANGES = {
         tried_plainly=False,
     ),
 }
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def app(tmp_path_factory):
-    async with App.open(tmp_path_factory.mktemp("nothing")) as opened:
-        await opened.scratch()
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def stock():
-    with closing(Stock()) as running:
-        yield running
 
 
 def models(columns, key='Column("id", Integer, primary_key=True)'):

@@ -1,14 +1,10 @@
 """Enums that change: what `generate` writes runs on rows, leaves no difference, and can be taken back."""
 
-from contextlib import closing
-
 import pytest
 from generating import open_shop
-from stock_alembic import Stock
-from tiny_projects import Place, on_sqlite
+from tiny_projects import on_sqlite
 
 from alembic_mcp.workflows import inspect
-from alembic_mcp.workflows.app import App
 
 pytestmark = pytest.mark.anyio
 
@@ -18,27 +14,9 @@ orders = Table("orders", metadata, Column("id", Integer, primary_key=True), Colu
 ROWS = ["INSERT INTO orders (id, status) VALUES (1, 'new'), (2, 'old'), (3, 'done')"]
 
 
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def app(tmp_path_factory):
-    async with App.open(tmp_path_factory.mktemp("nothing")) as opened:
-        await opened.scratch()
-        yield opened
-
-
-@pytest.fixture(scope="module")
-def stock():
-    with closing(Stock()) as running:
-        yield running
-
-
 @pytest.fixture
-def place(database):
-    return Place(database.url(), database.run)
+def place(postgresql):
+    return postgresql
 
 
 @pytest.fixture
