@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from alembic.operations import ops
 from sqlalchemy.dialects import postgresql, sqlite
 
-from alembic_mcp.worker.changes import Change, Facts
-from alembic_mcp.worker.lookalikes import alike, column_renames, table_renames
-from alembic_mcp.worker.narrowing import narrowing
+from alembic_mcp.worker.generate.changes import Change, Facts
+from alembic_mcp.worker.generate.lookalikes import alike, column_renames, table_renames
+from alembic_mcp.worker.generate.narrowing import narrowing
 
 
 def facts(dialect=postgresql, **args):

@@ -5,8 +5,8 @@ import ast
 import pytest
 from worker_project import SYNC, Project
 
-from alembic_mcp.worker.revision_file import finished, marks_wanted
-from alembic_mcp.worker.wrapping import WIDTH, wrapped
+from alembic_mcp.worker.generate.revision_file import finished, marks_wanted
+from alembic_mcp.worker.generate.wrapping import WIDTH, wrapped
 
 # ruff: noqa: E501 - they are what it is about
 LONG_LINES = '''\

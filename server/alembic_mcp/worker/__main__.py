@@ -33,7 +33,7 @@ def main(arguments: list) -> None:
         os.write(int(rest[0]) if mode == "zygote" else 1, json.dumps(line).encode("ascii") + b"\n")
         return
     _import_self()
-    start = importlib.import_module(NAME + ".start")
+    start = importlib.import_module(NAME + ".process.start")
     getattr(start, mode)(calls, *rest)
 
 

@@ -11,11 +11,11 @@ from alembic.util import CommandError
 from .compare import compare
 from .environment import Environment
 from .errors import CallError
+from .generate.models import models
+from .generate.render import merge, render
 from .in_two_parts import Ask, look_and_go_on
 from .look import look
-from .models import models
 from .rehearse import rehearse
-from .render import merge, render
 from .run import run
 from .scripts import index
 from .settle import settle

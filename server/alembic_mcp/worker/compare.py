@@ -8,11 +8,11 @@ import sqlalchemy
 from alembic.autogenerate import RevisionContext
 from alembic.runtime.migration import MigrationContext
 
-from .changes import Facts
 from .differences import listed
 from .environment import Environment
 from .errors import CallError
-from .invisible import unseen
+from .generate.changes import Facts
+from .generate.invisible import unseen
 from .kept_names import overlook_kept
 from .look import metadatas, version_table
 from .noticed import noticed

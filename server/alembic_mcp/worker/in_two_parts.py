@@ -6,8 +6,8 @@ from typing import Any, Callable, Dict
 
 from .compare import compared
 from .environment import Environment
+from .generate.render import for_revision, rendered
 from .look import looked
-from .render import for_revision, rendered
 
 __all__ = ["Ask", "look_and_go_on"]
 

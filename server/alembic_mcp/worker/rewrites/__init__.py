@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Callable, Dict, List, Tuple
 
-from ..changes import Change, Facts
+from ..generate.changes import Change, Facts
 from .cast_fails import cast_fails
 from .check_validates import check_validates
 from .constraint_without_name import constraint_without_name

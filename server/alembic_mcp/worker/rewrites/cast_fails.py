@@ -10,9 +10,9 @@ from alembic.operations import ops
 from sqlalchemy import Enum, text
 from sqlalchemy import schema as sa_schema
 
-from .. import catalog
-from ..changes import Change, Facts
-from ..directives import With
+from ..generate import catalog
+from ..generate.changes import Change, Facts
+from ..generate.directives import With
 
 __all__ = ["cast_fails", "turned_default"]
 

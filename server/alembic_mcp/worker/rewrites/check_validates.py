@@ -6,7 +6,7 @@ from typing import List
 
 from alembic.operations import ops
 
-from ..changes import Change, Facts
+from ..generate.changes import Change, Facts
 from .foreign_key_validates import added_unchecked
 
 __all__ = ["check_validates"]

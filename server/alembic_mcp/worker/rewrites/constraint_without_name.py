@@ -6,9 +6,9 @@ from typing import Any, Dict, List, Optional, Set
 
 from alembic.operations import ops
 
-from .. import catalog
-from ..changes import Change, Facts
-from ..naming import name_for
+from ..generate import catalog
+from ..generate.changes import Change, Facts
+from ..generate.naming import name_for
 
 __all__ = ["constraint_without_name"]
 

@@ -7,8 +7,8 @@ from typing import Any, Iterable, Iterator, List, Set
 
 from alembic.operations import ops
 
-from ..changes import Change, Facts, Phase
-from ..directives import Code, With
+from ..generate.changes import Change, Facts, Phase
+from ..generate.directives import Code, With
 
 __all__ = ["data_with_schema"]
 

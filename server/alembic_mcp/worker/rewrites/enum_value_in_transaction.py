@@ -8,9 +8,9 @@ from typing import Any, List
 from alembic.autogenerate.api import AutogenContext
 from alembic.autogenerate.render import render_op
 
-from ..changes import Change, Facts
-from ..directives import Autocommit
-from ..named_types import literal
+from ..generate.changes import Change, Facts
+from ..generate.directives import Autocommit
+from ..generate.named_types import literal
 
 __all__ = ["enum_value_in_transaction"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from typing import Any, Dict, Iterator, List, Mapping, Optional, Tuple
 
-from .. import catalog
-from ..changes import Change, Facts, Phase
-from ..covered import Covered
-from ..directives import sql
-from ..enum_columns import Use, dependents
-from ..named_types import NamedType, literal, quoted
-from ..sides import Side, column
+from ..generate import catalog
+from ..generate.changes import Change, Facts, Phase
+from ..generate.covered import Covered
+from ..generate.directives import sql
+from ..generate.enum_columns import Use, dependents
+from ..generate.named_types import NamedType, literal, quoted
+from ..generate.sides import Side, column
 
 __all__ = ["Rebuild", "added_values"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ..changes import Change, Facts
-from ..directives import sql
-from ..named_types import NamedType, literal
+from ..generate.changes import Change, Facts
+from ..generate.directives import sql
+from ..generate.named_types import NamedType, literal
 
 __all__ = ["renaming"]
 

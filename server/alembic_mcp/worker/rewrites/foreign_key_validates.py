@@ -6,9 +6,9 @@ from typing import Any, List
 
 from alembic.operations import ops
 
-from .. import catalog
-from ..changes import Change, Facts, Phase
-from ..directives import Autocommit, With, sql
+from ..generate import catalog
+from ..generate.changes import Change, Facts, Phase
+from ..generate.directives import Autocommit, With, sql
 
 __all__ = ["added_unchecked", "foreign_key_validates"]
 

@@ -10,9 +10,9 @@ import sqlalchemy as sa
 from alembic.operations import ops
 from sqlalchemy.schema import CreateIndex
 
-from .. import catalog
-from ..changes import Change, Facts, Phase
-from ..directives import Autocommit, Code, If, With, sql
+from ..generate import catalog
+from ..generate.changes import Change, Facts, Phase
+from ..generate.directives import Autocommit, Code, If, With, sql
 
 __all__ = ["built", "dropped", "index_without_concurrently"]
 

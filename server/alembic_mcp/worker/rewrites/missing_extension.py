@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from alembic.operations import ops
 from sqlalchemy.types import NullType
 
-from ..catalog import identifier
-from ..changes import Change, Facts
-from ..covered import directives
-from ..directives import sql
-from ..extensions import of_column, of_index
+from ..generate.catalog import identifier
+from ..generate.changes import Change, Facts
+from ..generate.covered import directives
+from ..generate.directives import sql
+from ..generate.extensions import of_column, of_index
 
 __all__ = ["missing_extension"]
 

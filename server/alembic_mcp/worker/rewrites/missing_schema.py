@@ -6,9 +6,9 @@ from typing import List
 
 from alembic.operations import ops
 
-from ..catalog import identifier
-from ..changes import Change, Facts
-from ..directives import sql
+from ..generate.catalog import identifier
+from ..generate.changes import Change, Facts
+from ..generate.directives import sql
 
 __all__ = ["missing_schema"]
 

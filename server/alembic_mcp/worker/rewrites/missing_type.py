@@ -14,13 +14,13 @@ import sqlalchemy as sa
 from alembic.operations import ops
 from sqlalchemy.dialects import postgresql
 
-from .. import catalog
-from ..changes import Change, Facts, Phase
-from ..covered import Covered, directives
-from ..directives import With, sql
-from ..enum_columns import uses_of
-from ..named_types import NamedType, literal, named_type, values_in
-from ..sides import Side
+from ..generate import catalog
+from ..generate.changes import Change, Facts, Phase
+from ..generate.covered import Covered, directives
+from ..generate.directives import With, sql
+from ..generate.enum_columns import uses_of
+from ..generate.named_types import NamedType, literal, named_type, values_in
+from ..generate.sides import Side
 
 __all__ = ["missing_type"]
 

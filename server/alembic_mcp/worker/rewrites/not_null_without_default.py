@@ -7,11 +7,11 @@ from typing import Any, List, Optional
 from alembic.operations import ops
 from sqlalchemy import schema as sa_schema
 
-from .. import catalog
-from ..changes import Change, Facts, Phase
 from ..describe import describe
-from ..filling import fill
-from ..not_null import drops_not_null, sets_not_null
+from ..generate import catalog
+from ..generate.changes import Change, Facts, Phase
+from ..generate.filling import fill
+from ..generate.not_null import drops_not_null, sets_not_null
 
 __all__ = ["not_null_without_default"]
 

@@ -9,12 +9,12 @@ import sqlalchemy
 from alembic.operations import ops
 from sqlalchemy import schema as sa_schema
 
-from .. import catalog
-from ..changes import Change, Facts, Phase
-from ..directives import sql
-from ..filling import fill
-from ..naming import shortened
-from ..not_null import sets_not_null
+from ..generate import catalog
+from ..generate.changes import Change, Facts, Phase
+from ..generate.directives import sql
+from ..generate.filling import fill
+from ..generate.naming import shortened
+from ..generate.not_null import sets_not_null
 from .cast_fails import turned_default
 
 __all__ = ["questions", "rewrites_table"]

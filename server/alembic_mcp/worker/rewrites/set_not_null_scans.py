@@ -7,9 +7,9 @@ from typing import Any, List
 
 from alembic.operations import ops
 
-from ..changes import Change, Facts, Phase
-from ..filling import fill
-from ..not_null import drops_not_null, sets_not_null
+from ..generate.changes import Change, Facts, Phase
+from ..generate.filling import fill
+from ..generate.not_null import drops_not_null, sets_not_null
 
 __all__ = ["set_not_null_scans"]
 

@@ -6,9 +6,9 @@ from typing import Any, List
 
 from alembic.operations import ops
 
-from .. import catalog
-from ..changes import Change, Facts, Phase
-from ..directives import Autocommit, sql
+from ..generate import catalog
+from ..generate.changes import Change, Facts, Phase
+from ..generate.directives import Autocommit, sql
 from .index_without_concurrently import built
 
 __all__ = ["unique_builds_index"]

@@ -8,12 +8,12 @@ from typing import Any, Dict, List, Set, Tuple
 
 from alembic.operations import ops
 
+from ..differences import listed
+from ..look import metadatas
 from . import invisible_columns, invisible_constraints, invisible_indexes
 from .changes import Change, Facts, changes_of
 from .covered import Covered
-from .differences import listed
 from .enums import enum_changes
-from .look import metadatas
 from .models import included
 from .renames import RULE
 from .sequences import sequence_changes

@@ -15,9 +15,9 @@ from typing import Any, Dict, List, Optional, Set, Tuple
 import sqlalchemy as sa
 from alembic.operations import ops
 
+from ..kept_names import SCHEMA, TABLE
 from .changes import Change, Facts, Phase
 from .directives import Code, sql
-from .kept_names import SCHEMA, TABLE
 
 __all__ = ["Copy", "kept"]
 

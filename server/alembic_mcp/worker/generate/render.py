@@ -9,11 +9,11 @@ from alembic import util
 from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, write_hooks
 
-from . import scripts
-from .compare import revision_context, settle
-from .environment import Environment
+from .. import scripts
+from ..compare import revision_context, settle
+from ..environment import Environment
+from ..reflection import in_bulk
 from .proposal import Proposal
-from .reflection import in_bulk
 from .revision_file import finished, marks_wanted
 from .staging import titled
 

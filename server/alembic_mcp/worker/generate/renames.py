@@ -9,8 +9,8 @@ from alembic.autogenerate import compare
 from alembic.autogenerate.api import AutogenContext
 from alembic.operations import ops
 
+from ..errors import CallError
 from .changes import Change, Facts
-from .errors import CallError
 from .mapped import Names, RenameColumn, RenameTable
 
 __all__ = ["RENAME", "renamed"]

@@ -7,7 +7,7 @@ from typing import Any, Dict, Iterable, List, NamedTuple, Optional, Tuple
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import ARRAY, Enum, TypeDecorator
 
-from .describe import qualified
+from ..describe import qualified
 
 __all__ = ["NamedType", "literal", "named_type", "named_types", "quoted", "values_in"]
 

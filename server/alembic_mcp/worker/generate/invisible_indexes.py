@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any, Dict, List
 import sqlalchemy
 from alembic.operations import ops
 
+from ..rewrites.index_without_concurrently import built, dropped
 from . import catalog
 from .changes import Change, Facts, Phase
 from .covered import Covered
 from .directives import Autocommit, sql
-from .rewrites.index_without_concurrently import built, dropped
 
 if TYPE_CHECKING:
     from .invisible import Invisible, Pair

@@ -8,10 +8,10 @@ from typing import Any, Dict, List, Optional, Set, Tuple
 import sqlalchemy as sa
 from alembic.operations import ops
 
+from ..describe import describe
+from ..errors import CallError
 from .changes import Change, Facts
-from .describe import describe
 from .directives import With
-from .errors import CallError
 from .lookalikes import column_renames, table_renames
 from .narrowing import narrowing
 from .renames import RENAME

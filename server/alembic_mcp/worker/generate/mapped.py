@@ -10,8 +10,8 @@ import sqlalchemy as sa
 from alembic.autogenerate.render import renderers
 from alembic.operations import ops
 
+from ..describe import describe
 from .changes import Facts
-from .describe import describe
 
 __all__ = ["Names", "RenameColumn", "RenameTable"]
 

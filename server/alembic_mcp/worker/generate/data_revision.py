@@ -9,12 +9,12 @@ from typing import Any, Dict, List, Optional, Set, Tuple
 
 import sqlalchemy as sa
 
+from ..errors import CallError
+from ..kept_names import SCHEMA
 from .changes import Change, Facts, Phase
 from .directives import Code, sql
-from .errors import CallError
 from .filling import BATCH
 from .keeping import Copy
-from .kept_names import SCHEMA
 
 __all__ = ["data_change"]
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Dict, List, Optional, Set
 
+from ..rewrites.enum_value_removed import Rebuild, added_values
+from ..rewrites.enum_value_renamed import renaming
 from .changes import Change, Facts
 from .covered import Covered
 from .enum_columns import REMOVE, Use, counted, uses_of
 from .named_types import NamedType, literal, named_types, values_in
-from .rewrites.enum_value_removed import Rebuild, added_values
-from .rewrites.enum_value_renamed import renaming
 from .sides import Side
 
 if TYPE_CHECKING:

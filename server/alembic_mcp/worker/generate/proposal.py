@@ -8,18 +8,18 @@ from alembic.autogenerate import RevisionContext
 from alembic.operations import ops
 from alembic.runtime.migration import MigrationContext
 
+from ..compare import counted
+from ..differences import flat, listed
+from ..look import metadatas
+from ..rewrites import rewritten
+from ..rewrites.rewrites_table import questions as rewrite_questions
 from .asking import asked, filled
 from .changes import Change, Facts, changes_of
-from .compare import counted
 from .data_revision import data_change
-from .differences import flat, listed
 from .freeing import freed_first
 from .invisible import integrated, invisible
 from .keeping import kept
-from .look import metadatas
 from .renames import renamed
-from .rewrites import rewritten
-from .rewrites.rewrites_table import questions as rewrite_questions
 from .staging import stages
 from .unread import brought_back
 

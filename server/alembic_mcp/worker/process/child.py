@@ -14,8 +14,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Optional, cast
 
+from ..errors import CallError, as_error
 from .channel import Channel
-from .errors import CallError, as_error
 
 __all__ = ["answer", "load"]
 
@@ -56,7 +56,7 @@ def answer(channel: Channel, calls: Optional[Path]) -> int:
 def load(calls: Optional[Path]) -> ModuleType:
     """The module that answers calls."""
     if calls is None:
-        return importlib.import_module(".calls", __package__)
+        return importlib.import_module("..calls", __package__)
     name = "alembic_mcp_worker_calls"
     if name not in sys.modules:
         spec = importlib.util.spec_from_file_location(name, calls)

@@ -11,9 +11,9 @@ from alembic.autogenerate.render import _render_column, render_op, renderers
 from alembic.operations import ops
 from sqlalchemy import schema as sa_schema
 
+from ..schema_sqlite import _checks
 from .changes import Facts
 from .directives import Autocommit, Code, sql
-from .schema_sqlite import _checks
 
 __all__ = ["PLAIN_INDEX", "Known", "Rebuild", "rebuilt"]
 

@@ -7,9 +7,9 @@ from typing import Any, Dict, Iterable, List, Optional, Set
 
 from alembic.operations import ops
 
-from .describe import qualified
-from .differences import flat
-from .schema import snapshot
+from ..describe import qualified
+from ..differences import flat
+from ..schema import snapshot
 
 __all__ = ["Change", "Facts", "Phase", "changes_of"]
 

@@ -13,13 +13,13 @@ from alembic.autogenerate.api import AutogenContext
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event
 
-from . import schema
-from .environment import Environment
-from .errors import CallError
+from .. import schema
+from ..environment import Environment
+from ..errors import CallError
+from ..look import metadatas
+from ..settle import settle
 from .extensions import needed
-from .look import metadatas
 from .named_types import named_types
-from .settle import settle
 
 __all__ = ["included", "models"]
 
@@ -84,7 +84,8 @@ def included(context: MigrationContext, metadata: Sequence[Any]) -> List[Any]:
 
 def _sources() -> Dict[str, List[int]]:
     """What was imported, but for this package. A folder changes when a file comes into it."""
-    modules = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] != __package__]
+    own = __name__.partition(".")[0]
+    modules = [module for name, module in list(sys.modules.items()) if name.partition(".")[0] != own]
     files = {getattr(module, "__file__", None) for module in modules}
     paths = {Path(file) for file in files if file}
     paths |= {path.parent for path in paths if "site-packages" not in path.parts}
