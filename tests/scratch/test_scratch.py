@@ -39,6 +39,13 @@ def own_cache(postgres, monkeypatch):
     monkeypatch.setenv("ALEMBIC_MCP_CACHE_DIR", str(postgres.folder.parent))
 
 
+@pytest.fixture(autouse=True)
+def slow(monkeypatch):
+    """From how many seconds on a copy is made ahead: never, where databases are counted."""
+    monkeypatch.setattr("alembic_mcp.scratch.postgres.SLOW", float("inf"))
+    return lambda seconds: monkeypatch.setattr("alembic_mcp.scratch.postgres.SLOW", seconds)
+
+
 @pytest.fixture
 async def servers():
     async with ScratchServers() as servers:
@@ -169,6 +176,28 @@ async def test_a_template_that_somebody_dropped_is_made_again(servers, database,
         assert rows(scratch, "SELECT 1") == [(1,)]
 
 
+async def test_where_copying_takes_long_the_next_copy_is_made_ahead(database, templates, slow):
+    slow(0)
+    database.run(PEOPLE)
+    target = database.target(fingerprint="one")
+    async with ScratchServers() as servers:
+        async with servers.clone(target, ["a1"]) as scratch:
+            used = scratch.redirect["params"]["dbname"]
+        with anyio.fail_after(20):
+            while not (ahead := {name for name in names(templates) if "_t_" not in name} - {used}):  # noqa: ASYNC110
+                await anyio.sleep(0.01)
+        async with servers.clone(target, ["a1"]) as first, servers.clone(target, ["a1"]) as second:
+            assert {first.redirect["params"]["dbname"]} == ahead
+            assert second.redirect["params"]["dbname"] not in ahead
+            assert rows(first, "SELECT * FROM alembic_version") == [("a1",)]
+            await first.fresh()
+            assert rows(first, "SELECT count(*) FROM people") == [(0,)]
+        async with servers.clone(database.target(fingerprint="two"), []) as other:
+            assert rows(other, "SELECT count(*) FROM people") == [(0,)]
+            assert rows(other, "SELECT * FROM pg_tables WHERE tablename = 'alembic_version'") == []
+    assert all("_t_" in name for name in names(templates))
+
+
 async def test_a_development_server_is_used_itself_and_left_as_it_was(database, templates):
     database.run(PEOPLE)
     target = database.target(may_create_databases=True)
@@ -295,7 +324,7 @@ async def test_an_empty_database_is_empty(servers):
     ("changes", "message"),
     [
         ({"connect": Connect(complete=False)}, "only its own driver"),
-        ({"dialect": "mysql"}, "no scratch databases for mysql"),
+        ({"dialect": "mysql"}, "no scratch databases for MySQL"),
         ({"libpq": {"host": "127.0.0.1", "port": "1", "password": "geheim"}}, "could not be"),
     ],
     ids=["not to be followed", "another dialect", "unreachable"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections import OrderedDict, defaultdict
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -14,10 +15,11 @@ import psycopg
 
 from ..errors import redact
 from ..target import Target
-from .databases import Databases, new_name
+from .databases import Databases
 from .dump import Dump, dump
 from .embedded import EmbeddedPostgres
 from .place import Scratch, ScratchUnavailable
+from .spare import SLOW, Spare
 from .template import Server, Template, build, template_key
 
 if TYPE_CHECKING:
@@ -41,6 +43,7 @@ class PostgresServers:
         self._swept: set[str] = set()
         self._own_templates: OrderedDict[str, tuple[Server, Template]] = OrderedDict()
         self._building: defaultdict[str, anyio.Lock] = defaultdict(anyio.Lock)
+        self._spare = Spare()
 
     @asynccontextmanager
     async def clone(self, target: Target, version_rows: Sequence[str], *, own_server: bool) -> AsyncIterator[Scratch]:
@@ -78,6 +81,7 @@ class PostgresServers:
 
     def close(self) -> None:
         """Drop what must not stay, and stop using the embedded server. Blocks."""
+        self._spare.close()
         for server, template in self._own_templates.values():
             with suppress(psycopg.Error):  # unreachable now: it is swept later
                 server.databases.drop(template.name)
@@ -91,10 +95,13 @@ class PostgresServers:
         self, server: Server, template: Template, target: Target | None, version_rows: Sequence[str]
     ) -> AsyncIterator[Scratch]:
         """A database made from *template*, which is made again where another process has dropped it since."""
-        databases, name = server.databases, new_name()
+        databases, slow = server.databases, False
         roles = await _in_thread(server, databases.roles) if server.embedded else frozenset()
+        copy = self._spare.take(server, template)
+        name = copy.name
 
         def drop() -> None:
+            copy.made.result()
             databases.drop(name)
             if server.embedded:
                 databases.drop_roles(but=roles)
@@ -116,7 +123,11 @@ class PostgresServers:
             await make()
 
         try:
-            await make()
+            ahead = await _in_thread(server, copy.made.result)
+            began = time.monotonic()
+            if not ahead:
+                await make()
+            slow = ahead or time.monotonic() - began > SLOW
             redirect = {
                 "dialect": "postgresql",
                 "params": {**databases.params, "dbname": name},
@@ -126,6 +137,8 @@ class PostgresServers:
         finally:
             with anyio.CancelScope(shield=True), suppress(ScratchUnavailable):  # unreachable now: it is swept later
                 await _in_thread(server, drop)
+            if slow:
+                self._spare.make(server, template)
 
     async def _template(self, server: Server, target: Target, version_rows: Sequence[str]) -> Template:
         read: Dump | None = None

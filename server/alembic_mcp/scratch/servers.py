@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ScratchServers"]
 
+_NAMES = {"mysql": "MySQL", "mariadb": "MariaDB"}
+
 
 class ScratchServers:
     """Makes scratch databases; an async context manager that leaves none behind.
@@ -82,8 +84,8 @@ class ScratchServers:
     async def _blank(self, dialect: str) -> AsyncIterator[Scratch]:
         if dialect != "postgresql":
             raise ScratchUnavailable(
-                f"There are no scratch databases for {dialect}.",
-                "The revisions are judged by what they say, without a rehearsal.",
+                f"There are no scratch databases for {_NAMES.get(dialect, dialect)}.",
+                "Try it on a database of its own first: what the files say is judged, and nothing is rehearsed.",
             )
         async with self._servers().empty() as scratch:
             yield scratch
