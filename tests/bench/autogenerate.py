@@ -14,13 +14,13 @@ __all__ = ["autogenerate"]
 TABLES = 1_000
 CHECK = 1.0
 GENERATE = 1.0
-CHANGE = "\n\nTable5.extra: Mapped[str | None] = mapped_column(String(20))\n"
+CHANGE = "\n\nTable{number}.extra: Mapped[str | None] = mapped_column(String(20))\n"
 
 
 async def autogenerate(
     folder: Path, databases: Databases, runs: int, tell: Callable[[str], Any], tables: int = TABLES
 ) -> list[Measure]:
-    """Warm calls; the databases are at head, the models are ahead of them by one column."""
+    """Warm calls; the databases are at head, the models are ahead of them by one column, another one each time."""
     measures = []
     for name, url in (("PostgreSQL", databases.make().url), ("SQLite", f"sqlite:///{folder / 'tables.db'}")):
         tell(f"autogenerate, {name}, {tables} tables ...")
@@ -46,8 +46,8 @@ async def _on(project: Path, title: str, runs: int) -> list[Measure]:
                 check[0].append(mine)
                 check[1].append(stock)
         text = models.read_text(encoding="utf-8")
-        models.write_text(text + CHANGE, encoding="utf-8")
-        for run in range(runs + 1):
+        for run in range(runs + 1):  # each time for another change, as it is for a developer
+            models.write_text(text + CHANGE.format(number=5 + run), encoding="utf-8")
             mine = await timed(lambda: _generate(server, project))
             stock = alembic(project, "revision", "--autogenerate", "-m", "more")
             _forget(project)

@@ -19,7 +19,7 @@ def look_and_go_on(request: Dict[str, Any], ask: Ask) -> Dict[str, Any]:
 
     args: those of ``look`` without ``redirect``; ``then``: ``render`` or ``compare``; ``command``: the arguments of
     ``render`` that make the command line. What ``look`` answers is told; the rest of the request brings ``args``, all
-    those of the other call.
+    those of the other call. With ``models_follow`` among them, their ``models`` are asked for when they are needed.
 
     Raises:
         CallError: as the one and the other.
@@ -28,7 +28,9 @@ def look_and_go_on(request: Dict[str, Any], ask: Ask) -> Dict[str, Any]:
     renders = args["then"] == "render"
     environment = for_revision(args["command"], request) if renders else Environment(request, "check")
     patience = environment.seen.patience
-    rest = ask(looked(environment, request))
+    then = ask(looked(environment, request))["args"]
     environment.seen.patience = patience
     environment.seen.read_only()  # as it is without the short patience of a look
-    return (rendered if renders else compared)(environment, rest["args"])
+    if then.get("models_follow"):
+        return (rendered if renders else compared)(environment, then, lambda: ask({})["models"])
+    return (rendered if renders else compared)(environment, then)

@@ -59,6 +59,7 @@ class Ahead:
         self._command = command
         self._look: _Begun | None = None
         self._rehearse: _Begun | None = None
+        self._models_follow = False
 
     async def look(
         self, project: Project, database: str, revisions: Revisions | None, args: dict[str, Any]
@@ -87,15 +88,24 @@ class Ahead:
             )
 
         self._look = self._begin(call)
-        return await self._look.said()
+        return await self._look.said() or {}
+
+    def go_on(self, args: dict[str, Any]) -> None:
+        """Let the call that follows begin, though its ``models`` are not known yet; nothing if there is none."""
+        if self._look:
+            self._models_follow = True
+            self._look.tell({"args": {**args, "models_follow": True}})
 
     async def then(self, args: dict[str, Any]) -> Reply | None:
         """What the call that follows answers; None: it has not begun, was used already, or has failed."""
         begun, self._look = self._look, None
-        return await begun.result({"args": args}) if begun else None
+        if begun is None:
+            return None
+        begun.tell({"models": args["models"]} if self._models_follow else {"args": args})
+        return await begun.result()
 
-    def rehearse(self, located: Located, revisions: Revisions) -> None:
-        """Begin to rehearse an upgrade on a copy of the database."""
+    def rehearse(self, located: Located, revisions: Revisions, models: dict[str, Any] | None) -> None:
+        """Begin to rehearse an upgrade on a copy of the database; *models* is what `models` looks for changes of."""
 
         async def call(begun: _Begun) -> Reply:
             async with copies.copy_of(self._app, located) as begun.scratch:
@@ -109,6 +119,7 @@ class Ahead:
                         "prove": True,
                         "converge": True,
                         "trace": True,
+                        "models": models,
                     },
                     database=located.target.database,
                     timeout=REHEARSE_SECONDS,
@@ -118,14 +129,25 @@ class Ahead:
 
         self._rehearse = self._begin(call)
 
+    async def models(self) -> dict[str, Any] | None:
+        """What of the models has changed, as the call ``models`` answers it; None if that is not known."""
+        try:
+            said = await self._rehearse.said() if self._rehearse else None
+        except NotDone:  # whatever it is, it is met again, and told, by who needs the rehearsal
+            return None
+        return said["models"] or None if said else None
+
     async def rehearsed(self, revisions: Revisions, target: str) -> tuple[str, dict[str, Any], bool] | None:
         """Of the upgrade to *target*: where it ran, what the call answers, whether that is the version of the target's.
 
         None as in `then`, and if it has to be gone on with on a fresh copy.
         """
         begun, self._rehearse = self._rehearse, None
-        reply = await begun.result({"target": target, "index": revisions.as_worker()}) if begun else None
-        if begun is None or begun.scratch is None or reply is None:
+        if begun is None:
+            return None
+        begun.tell({"target": target, "index": revisions.as_worker()})
+        reply = await begun.result()
+        if begun.scratch is None or reply is None:
             return None
         unfinished = reply.result["tainted"] is not None or reply.result["failed_alone"]
         return None if unfinished else (begun.scratch.where, reply.result, begun.scratch.same_version)
@@ -138,14 +160,14 @@ class Ahead:
 
 @dataclass
 class _Begun:
-    """A call that waits for the rest of its request."""
+    """A call that waits, maybe more than once, for the rest of its request."""
 
     scratch: Scratch | None = None
 
     def __post_init__(self) -> None:
-        self._heard, self._go_on, self._ended = anyio.Event(), anyio.Event(), anyio.Event()
-        self._said: dict[str, Any] = {}
-        self._rest: dict[str, Any] = {}
+        self._says: list[dict[str, Any]] = []
+        self._hears: list[dict[str, Any]] = []
+        self._news, self._ended = anyio.Event(), anyio.Event()
         self._reply: Reply | None = None
         self._failure: NotDone | None = None
 
@@ -155,26 +177,35 @@ class _Begun:
         except NotDone as error:
             self._failure = error
         finally:
-            self._heard.set()
             self._ended.set()
+            self._tell_news()
 
     async def wait(self, said: dict[str, Any]) -> dict[str, Any]:
         """The rest of the request."""
-        self._said = said
-        self._heard.set()
-        await self._go_on.wait()
-        return self._rest
+        self._says.append(said)
+        self._tell_news()
+        while not self._hears:
+            await self._news.wait()
+        return self._hears.pop(0)
 
-    async def said(self) -> dict[str, Any]:
-        """What it says after the first part. Raises what the call raises if it does not come that far."""
-        await self._heard.wait()
+    async def said(self) -> dict[str, Any] | None:
+        """What it says when it waits next; None if it ends before. Raises what the call raises."""
+        while not self._says and not self._ended.is_set():
+            await self._news.wait()
         if self._failure is not None:
             raise self._failure
-        return self._said
+        return self._says.pop(0) if self._says else None
 
-    async def result(self, rest: dict[str, Any]) -> Reply | None:
+    def tell(self, rest: dict[str, Any]) -> None:
+        """Give it what it waits for, or will wait for next."""
+        self._hears.append(rest)
+        self._tell_news()
+
+    async def result(self) -> Reply | None:
         """What it answers; None if it fails."""
-        self._rest = rest
-        self._go_on.set()
         await self._ended.wait()
         return self._reply
+
+    def _tell_news(self) -> None:
+        self._news.set()
+        self._news = anyio.Event()

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 import sqlalchemy as sa
-from alembic.autogenerate.api import AutogenContext
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import event
 
@@ -19,9 +18,11 @@ from ..errors import CallError
 from ..look import metadatas
 from ..settle import settle
 from .extensions import needed
+from .included import included
+from .models_again import by_table, made_again, signatures
 from .named_types import named_types
 
-__all__ = ["included", "models"]
+__all__ = ["again", "models"]
 
 # A transaction holds a lock for every object that it makes, and the server has room for some thousands.
 _AT_ONCE = 100
@@ -38,12 +39,16 @@ def models(request: Dict[str, Any]) -> Dict[str, Any]:
     """Answer the call ``models``: the schema that the models define, as a database has it.
 
     args: ``redirect`` to a scratch copy of the target at head; it is of no use afterwards. What the models don't know
-    is left there, but for what depends on their tables.
+    is left there, but for what depends on their tables. ``known``: table -> signature in ``tables``, and ``rest``, of
+    an earlier answer about the same database: then only the tables that differ are made, if that is possible.
 
     Returns:
-        ``schema``: a snapshot (see `schema`); null if env.py gives no models or the dialect is not known well enough.
+        ``tables``: table -> ``{"signature", "objects"}``, the part of a snapshot (see `schema`) that is about it;
+        ``others``: the rest of the snapshot; both null if env.py gives no models or the dialect is not known well
+        enough. ``rest``: signature of what is made beside tables; null: tables can't be made again one by one.
         ``unmade``: ``[{"table": str | null, "why"}]``: what could not be made.
         ``sources``: files and folders that the models come from -> when they were changed (ns) and their size.
+        ``partial``: ``tables`` has only those that differ, and ``others`` may be older than what is known.
 
     Raises:
         CallError: ``internal`` without ``redirect``; else as ``compare``.
@@ -52,34 +57,45 @@ def models(request: Dict[str, Any]) -> Dict[str, Any]:
         raise CallError("internal", "The models are only ever made on a scratch database.")
     environment = Environment(request, "check")
     settle(environment, request["args"])
-    found: Dict[str, Any] = {"schema": None, "unmade": [], "sources": {}}
+    found: Dict[str, Any] = {}
 
     def work(_heads: Any, context: MigrationContext) -> None:
-        metadata = metadatas(context)
-        if metadata and context.dialect.name in ("postgresql", "sqlite"):
-            maker = _Maker(context, metadata)
-            maker.make()
-            found.update(schema=schema.snapshot(context), unmade=maker.unmade)
-        found["sources"] = _sources()
+        found.update(_made(context, request["args"].get("known")))
 
     gc.disable()  # what is built here is needed to the end, and the process ends with the call
     environment.run(work, dont_mutate=True)
     return found
 
 
-def included(context: MigrationContext, metadata: Sequence[Any]) -> List[Any]:
-    """The tables of the models that env.py lets autogenerate see."""
-    autogenerate = AutogenContext(context, metadata=list(metadata), autogenerate=True)
-    default = context.dialect.default_schema_name
-    schemas = bool(context.opts.get("include_schemas"))
-    return [
-        table
-        for each in metadata
-        for table in each.tables.values()
-        if (schemas or not table.schema or table.schema == default)
-        and autogenerate.run_name_filters(table.name, "table", {"schema_name": table.schema})
-        and autogenerate.run_object_filters(table, table.name, "table", reflected=False, compare_to=None)
-    ]
+def again(context: MigrationContext, known: Dict[str, Any]) -> Dict[str, Any]:
+    """What `models` answers where only what differs from *known* is made; empty if that is not possible.
+
+    The database, a scratch copy of the target at head, is as it was afterwards.
+    """
+    made = made_again(context, known)
+    return {**made, "rest": known["rest"], "unmade": [], "sources": _sources(), "partial": True} if made else {}
+
+
+def _made(context: MigrationContext, known: Optional[Dict[str, Any]]) -> Dict[str, Any]:
+    found = again(context, known) if known else {}
+    if found:
+        return found
+    metadata = metadatas(context)
+    if not metadata or context.dialect.name not in ("postgresql", "sqlite"):
+        return {"tables": None, "others": None, "rest": None, "unmade": [], "sources": _sources(), "partial": False}
+    tables = included(context, metadata)
+    now = signatures(context, metadata, tables)
+    maker = _Maker(context, metadata, tables)
+    maker.make()
+    parts, others = by_table(schema.snapshot(context), now.tables)
+    return {
+        "tables": {name: {"signature": digest, "objects": parts[name]} for name, digest in now.tables.items()},
+        "others": others,
+        "rest": None if maker.unmade else now.rest,
+        "unmade": maker.unmade,
+        "sources": _sources(),
+        "partial": False,
+    }
 
 
 def _sources() -> Dict[str, List[int]]:
@@ -98,12 +114,12 @@ def _sources() -> Dict[str, List[int]]:
 
 
 class _Maker:
-    def __init__(self, context: MigrationContext, metadata: Sequence[Any]) -> None:
+    def __init__(self, context: MigrationContext, metadata: Sequence[Any], tables: List[Any]) -> None:
         self.unmade: List[Dict[str, Any]] = []
         self._context = context
         self._connection: Any = context.connection
         self._metadata = metadata
-        self._tables = included(context, metadata)
+        self._tables = tables
         self._quote = context.dialect.identifier_preparer
 
     def make(self) -> None:
