@@ -81,8 +81,8 @@ def read(value: str, root: Path) -> Address | None:
         value: what a variable holds; the password in it is never shown from here on.
         root: the project's folder, which relative paths of SQLite files start from.
     """
-    from sqlalchemy.engine import make_url  # noqa: PLC0415 - not before a database needs it
-    from sqlalchemy.exc import ArgumentError  # noqa: PLC0415
+    from sqlalchemy.engine import make_url  # not before a database needs it
+    from sqlalchemy.exc import ArgumentError
 
     try:
         url = make_url(value.strip())
@@ -110,7 +110,7 @@ def _file(url: URL, root: Path) -> str | None:
 
 
 def _libpq(url: URL) -> dict[str, str]:
-    from psycopg import pq  # noqa: PLC0415 - not before a database needs it
+    from psycopg import pq  # not before a database needs it
 
     known = {option.keyword.decode() for option in pq.Conninfo.get_defaults()}
     given: dict[str, str] = {}

@@ -46,7 +46,7 @@ class Test:
         return f"SELECT count({self.cast}) FROM {relation}"  # noqa: S608 - quoted, and checked before it is run
 
 
-def test(question: Unfit, column: Column, version: int) -> Test:  # noqa: PLR0911 - one return for each kind of type
+def test(question: Unfit, column: Column, version: int) -> Test:
     """How to ask *question* of a column that is *column* now, on a server of *version*."""
     name, kind = quoted(question.column), " ".join(question.type.split())
     cast = f"(({question.using})::{kind})" if question.using else f"({name}::{kind})"

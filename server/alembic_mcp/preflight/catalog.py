@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from .queries import quoted
+
 __all__ = ["DETAILS", "EXISTS", "FIND", "Column", "Details", "Table"]
 
 FOREIGN = "its rows are not stored in this database as a table"
@@ -82,6 +84,11 @@ class Table:
     estimate: float | None
     problem: str | None
     columns: dict[str, float | None]
+
+    @property
+    def relation(self) -> str:
+        """Its name, quoted."""
+        return quoted(self.schema, self.name)
 
     def estimated(self, column: str | None) -> float | None:
         """Rows, or rows with a value in *column*, by statistics; None if those don't say."""

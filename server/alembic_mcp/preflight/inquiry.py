@@ -89,9 +89,9 @@ async def answer(target: Target, questions: Iterable[Question], *, budget: float
     unknown = _unreachable(target)
     if asked and unknown is None:
         if target.dialect == "sqlite":
-            from .sqlite import ask  # noqa: PLC0415 - a project uses one of the two
+            from .sqlite import ask  # a project uses one of the two
         else:
-            from .postgresql import ask  # noqa: PLC0415 - likewise
+            from .postgresql import ask
         try:
             await anyio.to_thread.run_sync(ask, target, asked, inquiry, abandon_on_cancel=True)
         except anyio.get_cancelled_exc_class():

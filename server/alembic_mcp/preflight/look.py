@@ -40,7 +40,6 @@ class Seen:
     default_schema: str | None = None
     fingerprint: str | None = None
     may_create_databases: bool = False
-    superuser: bool = False
 
 
 def look(dialect: str, connect: Connect, *, version_table: str | None = None, schema: bool = False) -> Seen:
@@ -72,7 +71,7 @@ def _unreachable(connect: Connect, error: Exception) -> Unreachable:
 
 
 def _postgresql(connect: Connect, version_table: str | None, *, schema: bool) -> Seen:
-    import psycopg  # noqa: PLC0415 - a project uses one of the two
+    import psycopg  # a project uses one of the two
 
     params: dict[str, Any] = {"connect_timeout": _CONNECT_PATIENCE, **connect.libpq}
     params |= {"application_name": "alembic-mcp", "client_encoding": "UTF8"}
@@ -86,7 +85,7 @@ def _postgresql(connect: Connect, version_table: str | None, *, schema: bool) ->
 
 
 def _asked(connection: Any, connect: Connect, version_table: str | None, *, schema: bool) -> Seen:
-    from ..worker import identity  # noqa: PLC0415 - the same questions as the worker asks
+    from ..worker import identity  # the same questions as the worker asks
 
     name, version, settings, superuser, creates, user, may_identify = connection.execute(identity.POSTGRESQL).fetchone()
     (default_schema,) = connection.execute("SELECT current_schema()").fetchone()
@@ -107,7 +106,6 @@ def _asked(connection: Any, connect: Connect, version_table: str | None, *, sche
         identity=identity.postgresql(system, host, port, name),
         marker=marks.get("environment") or None,
         pins=tuple(identity.pins(marks)),
-        superuser=bool(superuser),
         may_create_databases=bool(superuser or creates),
         default_schema=default_schema,
         connect=Connect(libpq={**connect.libpq, "host": host, "port": str(port), "dbname": name}),
@@ -116,7 +114,7 @@ def _asked(connection: Any, connect: Connect, version_table: str | None, *, sche
 
 
 def _heads(connection: Any, version_table: str) -> tuple[str, ...]:
-    from psycopg import sql  # noqa: PLC0415 - likewise
+    from psycopg import sql
 
     schema, _, name = version_table.rpartition(".")
     table = sql.Identifier(schema, name) if schema else sql.Identifier(name)
@@ -128,7 +126,7 @@ def _heads(connection: Any, version_table: str) -> tuple[str, ...]:
 
 
 def _fingerprint(connection: Any, version_table: str, default_schema: str | None) -> str:
-    from ..worker import schema, schema_postgresql  # noqa: PLC0415 - imports Alembic
+    from ..worker import schema, schema_postgresql  # imports Alembic
 
     skipped_schema, _, skipped = version_table.rpartition(".")
     number = connection.info.server_version // 10_000
@@ -140,7 +138,7 @@ def _fingerprint(connection: Any, version_table: str, default_schema: str | None
 
 
 def _sqlite(connect: Connect, version_table: str | None, *, schema: bool) -> Seen:
-    from ..worker import identity  # noqa: PLC0415 - the same questions as the worker asks
+    from ..worker import identity  # the same questions as the worker asks
 
     path = connect.path
     found: dict[str, Any] = {"fingerprint": _sqlite_fingerprint(_nothing, "") if schema else None}
@@ -172,6 +170,6 @@ def _nothing(_query: str) -> Iterable[Any]:
 
 
 def _sqlite_fingerprint(execute: Callable[[str], Iterable[Any]], skipped: str) -> str:
-    from ..worker import schema, schema_sqlite  # noqa: PLC0415 - imports Alembic
+    from ..worker import schema, schema_sqlite  # imports Alembic
 
     return schema.fingerprint(schema_sqlite.snapshot(SimpleNamespace(exec_driver_sql=execute), skipped))

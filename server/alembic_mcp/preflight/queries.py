@@ -1,16 +1,20 @@
-# ruff: noqa: S608 - names are quoted here, and expressions were checked to only read
 """SQL of the questions, the same for PostgreSQL and SQLite: how many rows offend, which, and a few of their keys."""
+# ruff: noqa: S608 - names are quoted here, and expressions were checked to only read
 
 from __future__ import annotations
 
 import datetime as dt
 import decimal
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-__all__ = ["FEW", "MANY", "Offenders", "conjunction", "key_text", "quoted"]
+from ..review.questions import Duplicates, Matching, Nulls, Orphans, Violators
 
+__all__ = ["FEW", "MANY", "Offence", "Offenders", "conjunction", "counting", "key_text", "quoted", "sought"]
+
+Offence = Nulls | Duplicates | Orphans | Violators
+"""What can be wrong with rows, told by a condition that those meet."""
 FEW = 3
 """Keys that are shown."""
 MANY = 1_000
@@ -69,6 +73,48 @@ class Offenders:
     def _groups(self, what: str, source: str) -> str:
         by = ", ".join(self.grouped)
         return f"SELECT {what} FROM {source} WHERE {self.condition} GROUP BY {by} HAVING count(*) > 1"
+
+
+def counting(relation: str, column: str | None = None) -> str:
+    """Rows of *relation*, quoted, or those with a value in *column*."""
+    return f"SELECT count({quoted(column) if column else '*'}) FROM {relation}"
+
+
+def sought(
+    question: Offence | Matching,
+    relation: str,
+    other: str = "",
+    columns: Sequence[str] = (),
+    quote: Callable[[str], str] | None = None,
+) -> Offenders:
+    """The rows that *question* is about.
+
+    Args:
+        question: its expressions are taken as they stand.
+        relation: its table, quoted.
+        other: for orphans, the table that they refer to, quoted.
+        columns: those of *other*, unquoted.
+        quote: how a column is quoted: in double quotes if left out.
+    """
+    quote = quote or quoted
+    match question:
+        case Nulls():
+            return Offenders(relation, f"{quote(question.column)} IS NULL")
+        case Violators():
+            return Offenders(relation, f"NOT ({question.expression})")
+        case Matching():
+            return Offenders(relation, f"({question.condition})")
+        case Duplicates():
+            keys = tuple(f"({key})" if question.expressions else quote(key) for key in question.keys)
+            conditions = [] if question.nulls_equal else [f"{key} IS NOT NULL" for key in keys]
+            conditions += [f"({question.where})"] if question.where else []
+            return Offenders(relation, conjunction(conditions), keys)
+        case Orphans():
+            pairs = [f"referenced.{quote(to)} = {relation}.{quote(of)}" for of, to in
+                     zip(question.columns, columns, strict=True)]  # fmt: skip
+            given = [f"{relation}.{quote(column)} IS NOT NULL" for column in question.columns]
+            lost = f"NOT EXISTS (SELECT 1 FROM {other} AS referenced WHERE {conjunction(pairs)})"
+            return Offenders(relation, conjunction([*given, lost]))
 
 
 def key_text(key: Sequence[str], row: Iterable[object]) -> str | None:
