@@ -1,25 +1,10 @@
-"""What the tests of `generate` share: one app and one stock Alembic for a module, and a database of either kind."""
+"""What the tests of `generate` share: one stock Alembic for a module, and a database of either kind."""
 
 from contextlib import closing
 
 import pytest
 from stock_alembic import Stock
-from tiny_projects import Place, on_sqlite
-
-from alembic_mcp.workflows.app import App
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def app(tmp_path_factory):
-    """An open `App`; its worker processes serve the whole module."""
-    async with App.open(tmp_path_factory.mktemp("nothing")) as opened:
-        await opened.scratch()
-        yield opened
+from tiny_projects import on_sqlite
 
 
 @pytest.fixture(scope="module")
@@ -27,12 +12,6 @@ def stock():
     """Stock Alembic (`Stock`)."""
     with closing(Stock()) as running:
         yield running
-
-
-@pytest.fixture
-def postgresql(database):
-    """An empty PostgreSQL database as a `Place`."""
-    return Place(database.url(), database.run)
 
 
 @pytest.fixture(params=["postgresql", "sqlite"])

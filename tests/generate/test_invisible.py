@@ -202,6 +202,17 @@ async def test_it_is_looked_for_again_when_a_model_changes(shop):
     assert (await inspect.check(opened.app)).invisible == ["Autogenerate would not change column t.a: default '7'."]
 
 
+async def test_where_types_are_not_compared_it_says_how_they_are(app, postgresql, tmp_path):
+    wider = table().replace("String(30)", "String(90)")
+    options = {"compare_type": False}
+    shop = open_shop(app, tmp_path / "shop", postgresql, before=table(), after=wider, options=options)
+    [left] = (await shop.generate("wider")).invisible
+    assert left.endswith("add compare_type=True to context.configure() in env.py, then generate again.")
+    env = shop.folder / "alembic" / "env.py"
+    env.write_text(env.read_text(encoding="utf-8").replace("False", "True"), encoding="utf-8")
+    assert (await shop.generate("wider")).ready_to_commit
+
+
 async def test_on_sqlite(app, stock, tmp_path):
     place = on_sqlite(tmp_path)
     before = table('Column("n", Integer, server_default="1")', 'Index("ix_n", "n")')

@@ -18,7 +18,6 @@ users = Table(
 )
 """
 PLAIN = USERS.replace("{column}", "")
-FILL = "INSERT INTO users (id, name{more}) VALUES (1, 'Ada'{first}), (2, 'Bob'{second})"
 
 
 @pytest.fixture

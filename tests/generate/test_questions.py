@@ -83,6 +83,70 @@ async def test_a_new_required_column_offers_the_default_of_the_model(ask, place)
     assert question.options[0].how == {"fills": {"users.verified": "false" if place.is_postgresql else "0"}}
 
 
+FILLED = "p = Table('p', metadata, Column('id', Integer, primary_key=True))\n" + USERS
+NEEDS = FILLED.replace(
+    LAST,
+    LAST + "Column('n', Integer, ForeignKey('p.id'), nullable=False), Column('code', String(9), unique=True),",
+)
+
+
+@pytest.mark.parametrize(
+    ("name", "fill", "says"),
+    [
+        pytest.param(
+            "users.n",
+            "77",
+            "3 rows of users (id 47, 102, 381) get a value for users.n that p has no row",
+            id="orphans of a constant",
+        ),
+        pytest.param("users.n", "users.id", "that p has no row with", id="orphans of an expression"),
+        pytest.param("users.n", "(SELECT id FROM p WHERE p.id = 0)", "get no value for users.n", id="no value"),
+        pytest.param("users.code", "'x'", "the same value for users.code as another row", id="not unique"),
+    ],
+)
+async def test_a_fill_that_the_rows_can_not_have_is_asked_about(name, fill, says, ask, place):
+    rows = [*ROWS, "INSERT INTO p (id) VALUES (1), (2)"]
+    report = await ask(place, NEEDS, rows, before=FILLED, fills={"users.n": "1", name: fill})
+    (question,) = report.questions
+    assert says in question.question
+
+
+WRONG = [
+    ({"fills": {"users.n": "nosuch"}}, "The fill for users.n can't be used"),
+    ({"fills": {"users.n": "(SELECT id FROM nosuch)"}}, "The fill for users.n can't be used"),
+    ({"fills": {"users.n": "'abc'"}}, "The fill for users.n can't be used"),
+    ({"fills": {"users.n": "users.name"}}, "The fill for users.n can't be used"),
+    ({"fills": {"users.n": "{}"}}, "can't be used"),
+    ({"fills": {"users.n": "0; DROP TABLE users"}}, "not one SQL expression"),
+    ({"fills": {"users.n": "1", "nosuch.n": "1"}}, "fits nothing"),
+    ({"fills": {"users.n": "1", "users.n; DROP TABLE users": "1"}}, "fits nothing"),
+    ({"answers": {"enum-value:mood.x": "keep"}}, "There is no question"),
+    ({"answers": {"rewrite:users.name": "expand"}}, "There is no question"),
+    ({"answers": {"fill:users.n": "default"}}, "no answer"),
+    ({"answers": {"": ""}}, "There is no question"),
+    ({"renames": [{"table": "users", "from": "email", "to": "n"}]}, "can't be renamed"),
+    ({"renames": [{"from": "users", "to": "nosuch"}]}, "can't be renamed"),
+    ({"renames": [{}]}, "needs 'from' and 'to'"),
+]
+
+
+async def test_what_is_told_wrong_is_refused_and_nothing_is_written(app, place, tmp_path):
+    rows = [*ROWS, "INSERT INTO p (id) VALUES (1), (2)"]
+    shop = open_shop(app, tmp_path / "shop", place, before=FILLED, after=NEEDS, rows=rows)
+    for args, says in WRONG:
+        with pytest.raises(NotDone, match=says) as raised:
+            await shop.generate("change", **args)
+        assert raised.value.next_steps, args
+        assert shop.files == [], args
+    assert place.run("SELECT count(*) FROM users") == [(3,)]
+
+
+async def test_a_column_that_is_left_alone_is_not_dropped_where_nothing_else_changes(app, place, tmp_path):
+    shop = open_shop(app, tmp_path / "shop", place, before=USERS, after=USERS.replace(LAST, ""), rows=ROWS)
+    report = await shop.generate("leave it", answers={"drop-column:users.email": "leave"})
+    assert (report.status, report.files, shop.files) == ("done", [], [])
+
+
 async def test_an_answer_stays_good_when_a_later_one_takes_its_question_away(app, place, tmp_path):
     after = USERS.replace(LAST, 'Column("mail", String(80), nullable=False),')
     shop = open_shop(app, tmp_path / "shop", place, before=USERS, after=after, rows=ROWS)
@@ -187,6 +251,9 @@ def test_one_expression_is_a_fill(fill):
         ("(SELECT id FROM users FOR UPDATE)", "more than read"),
         ("id -- and more", "comment"),
         ("$1", "placeholder"),
+        ("lo_import('/etc/passwd')", "does more than give a value"),
+        ("setval('users_id_seq', 1)", "does more than give a value"),
+        ("1\x00", "not one SQL expression"),
     ],
 )
 def test_more_than_an_expression_is_no_fill(fill, says):

@@ -121,4 +121,5 @@ async def test_constraints_without_a_name_come_and_go(before, after, app, stock,
     told = "\n".join([report.summary, *map(str, report.findings), *shop.files])
     done = stock.run(shop.folder, ("upgrade", "head"), ("check",), ("downgrade", "start"), ("upgrade", "head"))
     assert [state for state, _ in done] == ["ok"] * 4, f"{done}\n{told}"
+    assert shop.files != []
     assert place.run("SELECT * FROM t") == [(1, 1, None)]

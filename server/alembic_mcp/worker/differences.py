@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import Any, Dict, Iterator, List, Optional, Set
 
@@ -90,8 +91,16 @@ def flat(container: Any) -> Iterator[Any]:
 def _item(op: Any, dialect: Any) -> Dict[str, Any]:
     found = describe(op, dialect)
     words = _WORDS.get(found["kind"])
-    text = words(found) if words else f"{found['op']}"
+    text = words(found) if words else _custom(op, found["op"])
     return {"kind": found["kind"], "table": found.get("table"), "description": text}
+
+
+def _custom(op: Any, name: str) -> str:
+    """What a directive of a library, or of env.py's own, does: in the words of its name, and with what it is about."""
+    target = getattr(op, "target", None)  # alembic_utils
+    about = getattr(target, "identity", None) or getattr(op, "enum_name", None) or getattr(op, "name", None)
+    verb = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", re.sub(r"Op$", "", name)).lower()
+    return f"{verb} {' '.join(str(about).replace(': ', ' ').split())}" if isinstance(about, str) else name
 
 
 def _alter(found: Dict[str, Any]) -> str:
@@ -119,7 +128,8 @@ def _index(found: Dict[str, Any]) -> str:
 def _constraint(found: Dict[str, Any]) -> str:
     name = f" {found['name']}" if found["name"] else ""
     to = f" to {found['references']}" if found.get("references") else ""
-    return f"add {found['constraint']} constraint{name} on {found['table']} ({', '.join(found['columns'])}){to}"
+    about = ", ".join(found["columns"]) or found.get("expression") or ""
+    return f"add {found['constraint']} constraint{name} on {found['table']} ({about}){to}"
 
 
 def _drop_constraint(found: Dict[str, Any]) -> str:

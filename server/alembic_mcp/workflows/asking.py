@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from ..errors import Refused
-from ..review.questions import Answer, NonNullCount, Nulls, Question, RowCount, Unfit, Violators
+from ..review.questions import Answer, Duplicates, NonNullCount, Nulls, Question, RowCount, Unfit, Violators
 from .app import App, Located
 
 __all__ = ["Asked", "check_fills", "settled", "unfilled", "with_counts"]
 
 BUDGET = 10.0  # seconds for all questions together
+_MEND = "Correct the rows first, by hand or by a revision of kind='data', then call generate again as now."
 LEAVE = "leave-null"
 _MANY_ROWS = "more than one row"  # what PostgreSQL says of a subquery that should give one value
+_FAILS = (_MANY_ROWS, "some of its values cannot be evaluated")
+_ACTS = re.compile(
+    r"^(pg_(read|write|ls|stat|file|sleep|terminate|cancel|reload|rotate|logical|replication|advisory|switch|promote)\w*"
+    r"|lo_\w+|dblink\w*|set_config|setval|load_extension|readfile|writefile|edit|query_to_xml\w*|xpath_table)$",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -47,7 +55,7 @@ async def with_counts(app: App, located: Located, questions: Sequence[Mapping[st
     exactly, the question's own answer for that is given instead of asking.
     """
     del app
-    from ..preflight import answer  # noqa: PLC0415 - imports psycopg
+    from ..preflight import answer  # imports psycopg
 
     counts = {id_: [(_asked(each), each) for each in every] for id_, every in _counts(questions)}
     wanted = [asked for every in counts.values() for asked, _ in every]
@@ -67,21 +75,33 @@ async def with_counts(app: App, located: Located, questions: Sequence[Mapping[st
 async def unfilled(app: App, located: Located, fills: Iterable[Mapping[str, Any]], answers: Mapping[str, str]) -> Asked:
     """Ask about rows that get no value from their fill although the column is to be NOT NULL or a foreign key.
 
+    The same for values that refer to no row, and values that several rows get although each has to be the only one.
+
     Args:
         app: the application.
         located: the real database; its rows are read, within `BUDGET`.
-        fills: as the worker gives them: ``{"name", "table", "column", "new", "required", "references", "expression"}``.
+        fills: as the worker gives them: ``{"name", "table", "column", "new", "required", "references", "referenced",
+            "type", "unique", "expression"}``.
         answers: those of the call: ``{"unfilled:t.c": "leave-null"}``.
 
     Raises:
         Refused: an answer that leaves null what must not be null.
     """
     del app
-    from ..preflight import answer  # noqa: PLC0415 - imports psycopg
+    from ..preflight import answer  # imports psycopg
 
-    tried = {_without_value(each): each for each in fills if each["table"] and (each["required"] or each["references"])}
-    known = (await answer(located.target, tried, budget=BUDGET)).answers if tried else {}
+    given = [each for each in fills if each["table"]]
+    tried = {_without_value(each): each for each in given if each["required"] or each["references"]}
+    refused = dict(_refusals(given))
+    questions = [*tried, *refused]
+    known = (await answer(located.target, questions, budget=BUDGET)).answers if questions else {}
     found = Asked()
+    for asked, (each, words) in refused.items():
+        if known[asked].rows:
+            found.questions.append(_refused(each, known[asked], words))
+        elif known[asked].rows is None and not any(words in (known[asked].problem or "") for words in _FAILS):
+            problem = known[asked].problem
+            found.warnings.append(f"Not all of the fill for {each['name']} was tried on the real rows: {problem}.")
     for asked, each in tried.items():
         name, said = f"unfilled:{each['name']}", known[asked]
         choice = answers.get(name)
@@ -91,7 +111,7 @@ async def unfilled(app: App, located: Located, fills: Iterable[Mapping[str, Any]
                 f"{choice!r} is no answer to {name!r}: {allowed}. Nothing was written.",
                 f"Give an expression that has a value for every row: fills={{{each['name']!r}: 'coalesce(...)'}}.",
             )
-        fails = said.problem is not None and _MANY_ROWS in said.problem
+        fails = said.problem is not None and any(words in said.problem for words in _FAILS)
         if said.rows and choice is None:
             found.questions.append(_question(name, each, said))
         elif fails:
@@ -117,14 +137,16 @@ def check_fills(fills: Mapping[str, str], dialect: str) -> None:
             )
 
 
-def _problem(text: str, dialect: str) -> str | None:  # noqa: PLR0911 - one return for each kind of trouble
+def _problem(text: str, dialect: str) -> str | None:
     """What is wrong with a fill; None if nothing is."""
-    import sqlglot  # noqa: PLC0415 - takes long to import
-    from sqlglot import exp  # noqa: PLC0415 - likewise
+    import sqlglot  # takes long to import
+    from sqlglot import exp
 
     if not text.strip():
         return "it is empty"
     known = {"postgresql": "postgres", "mariadb": "mysql"}.get(dialect, dialect)
+    if any(not letter.isprintable() and letter not in "\n\t " for letter in text):
+        text = ";"  # a control character: no SQL has any
     try:
         parsed = sqlglot.parse(f"SELECT ({text}\n)", read=known)
     except (sqlglot.errors.SqlglotError, ValueError):
@@ -140,13 +162,22 @@ def _problem(text: str, dialect: str) -> str | None:  # noqa: PLR0911 - one retu
         return "it holds a comment"
     if isinstance(found, exp.Subquery) and not text.lstrip().startswith("("):
         return "a SELECT needs parentheses around it"
+    if any(select.find_all(exp.Placeholder, exp.Parameter)):
+        return "it holds a placeholder"
+    return _acting(select)
+
+
+def _acting(select: Any) -> str | None:
+    """What an expression (sqlglot's) does beside giving a value; None if nothing."""
+    from sqlglot import exp
+
     acts = (exp.DML, exp.DDL, exp.Command, exp.Into, exp.Lock, exp.Drop, exp.Alter, exp.Set, exp.Merge)
     for node in select.find_all(*acts):
         if not isinstance(node, exp.Query):
             return f"it does more than read ({type(node).__name__.upper()})"
-    if any(select.find_all(exp.Placeholder, exp.Parameter)):
-        return "it holds a placeholder"
-    return None
+    names = [node.name if isinstance(node, exp.Anonymous) else node.sql_name() for node in select.find_all(exp.Func)]
+    acting = next((name for name in names if _ACTS.match(name)), None)
+    return f"{acting.lower()}() does more than give a value" if acting is not None else None
 
 
 def _counts(questions: Sequence[Mapping[str, Any]]) -> list[tuple[str, list[Mapping[str, Any]]]]:
@@ -172,9 +203,40 @@ def _asked(count: Mapping[str, Any]) -> Question:
 def _without_value(fill: Mapping[str, Any]) -> Question:
     has_one = f"({fill['expression']}) IS NOT NULL"
     if not fill["new"]:
-        column = '"' + str(fill["column"]).replace('"', '""') + '"'
-        has_one = f"{column} IS NOT NULL OR {has_one}"
+        has_one = f"{_quoted(fill['column'])} IS NOT NULL OR {has_one}"
     return Violators(fill["table"], has_one, queries=True)
+
+
+def _refusals(fills: Iterable[Mapping[str, Any]]) -> Iterator[tuple[Question, tuple[Mapping[str, Any], str]]]:
+    """What to ask about values that the column won't take, with the fill, and in words what they are."""
+    for each in fills:
+        if each["referenced"]:
+            yield _orphans(each), (each, f"a value for {{column}} that {each['references']} has no row with")
+        if each["unique"]:
+            yield _equal(each), (each, "the same value for {column} as another row, although it is to be unique")
+
+
+def _orphans(fill: Mapping[str, Any]) -> Question:
+    table, column = fill["referenced"]
+    rows = f"SELECT {_quoted(column)} FROM {'.'.join(map(_quoted, table.split('.')))}"  # noqa: S608 - quoted
+    value = f"CAST(({fill['expression']}) AS {fill['type']})" if fill["type"] else f"({fill['expression']})"
+    fits = f"{value} IS NULL OR {value} IN ({rows})"
+    kept = "" if fill["new"] else f"{_quoted(fill['column'])} IS NOT NULL OR "
+    return Violators(fill["table"], f"{kept}{fits}", queries=True)
+
+
+def _equal(fill: Mapping[str, Any]) -> Question:
+    # A constant by itself would be the number of a column in GROUP BY.
+    value = (
+        f"coalesce({fill['expression']}, NULL)"
+        if fill["new"]
+        else f"coalesce({_quoted(fill['column'])}, {fill['expression']})"
+    )
+    return Duplicates(fill["table"], (value,), expressions=True)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _none(answer: Answer) -> bool:
@@ -226,10 +288,25 @@ def _question(name: str, fill: Mapping[str, Any], said: Answer) -> dict[str, Any
         stay = {"choice": LEAVE, "effect": f"These rows keep NULL in {column}.", "how": {"answers": {name: LEAVE}}}
         options.append(stay)
     shows = f" {said.shows} lists them." if said.shows else ""
-    mend = f"Correct the rows in the database first, then call generate again as now.{shows}"
+    mend = _MEND + shows
     options.append({"choice": "mend-rows", "effect": mend, "how": {}})
     text = f"{rows} get no value for {column}, which is to be {aim}, from {fill['expression']}: what of them?"
     return {"id": name, "question": text, "table": table, "options": options}
+
+
+def _refused(fill: Mapping[str, Any], said: Answer, words: str) -> dict[str, Any]:
+    rows, table = _number(said, f"rows of {fill['table']}"), fill["table"]
+    shows = f" {said.shows} lists them." if said.shows else ""
+    mend = _MEND + shows
+    gets = "gets" if said.rows == 1 and not said.at_least else "get"
+    text = f"{rows} {gets} {words.format(column=fill['name'])}, from {fill['expression']}: what of them?"
+    other = {
+        "choice": "expression",
+        "effect": "Rows get their value from another expression.",
+        "how": {"fills": {fill["name"]: "<SQL expression>"}},
+    }
+    options = [other, {"choice": "mend-rows", "effect": mend, "how": {}}]
+    return {"id": f"unfilled:{fill['name']}", "question": text, "table": table, "options": options}
 
 
 def _ambiguous(name: str, fill: Mapping[str, Any], said: Answer) -> dict[str, Any]:

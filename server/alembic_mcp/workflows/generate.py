@@ -14,11 +14,12 @@ import anyio.to_thread
 from ..errors import Refused
 from ..report import UNREACHABLE, Decision, Difference, GenerateReport, Question, Rewrite, Severity, TwoWays
 from . import ahead, copies
-from .app import LOOK_SECONDS, App, Located, Progress, silent
+from .app import App, Located, Progress, silent
 from .asking import check_fills, settled
 from .change import refuse_unknown
+from .comparing import answered
 from .inspect import one_head, problems, shown
-from .models_schema import models_schema
+from .models_schema import ModelsSchema
 from .review import next_steps, worst
 from .stand import stand
 from .why_nothing import Why, agreement, explain
@@ -36,6 +37,7 @@ Style = Literal["safe", "plain"]
 
 _LOOKS = re.compile(r"PRAGMA (main|temp)\.|SELECT sql FROM\s+\(SELECT \* FROM sqlite_master")
 """Batch mode looking at a table before it makes it anew: nothing that the change does."""
+_LISTED = 5
 ROUNDS = 5  # of questions that the data answer by itself
 
 
@@ -122,8 +124,9 @@ async def _generate(
 ) -> GenerateReport:
     found = located.project
     refuse_unknown(located, index)
+    models = await ModelsSchema.of(app, located, index)
     if wish.kind == "auto" and found.static and index.static:
-        begun.rehearse(located, index)
+        begun.rehearse(located, index, models.known)
     report = GenerateReport(
         status="done",
         summary="",
@@ -134,7 +137,14 @@ async def _generate(
     await progress(0, 4, "Comparing the models with the database")
     with tempfile.TemporaryDirectory(prefix="alembic-mcp-") as folder:
         rendered = await _rendered(
-            app, located, index, wish, report=report, args={"message": message, "out": folder}, begun=begun
+            app,
+            located,
+            index,
+            wish,
+            report=report,
+            args={"message": message, "out": folder},
+            models=models,
+            begun=begun,
         )
         _fill_in(report, rendered)
         why = explain(found, rendered) if wish.kind == "auto" else None
@@ -164,6 +174,7 @@ async def _rendered(
     *,
     report: GenerateReport,
     args: dict[str, Any],
+    models: ModelsSchema,
     begun: Ahead,
 ) -> dict[str, Any]:
     """What the project's Alembic makes of the wish; questions that the data settle are answered on the way."""
@@ -182,27 +193,22 @@ async def _rendered(
     }
     check_fills(wish.expressions, located.target.dialect)
     if wish.kind != "empty":
-        from ..preflight import tables_with_rows  # noqa: PLC0415 - imports psycopg
+        from ..preflight import tables_with_rows  # imports psycopg
 
         args["rows"] = await tables_with_rows(located.target)
-    if wish.kind == "auto":
-        args["models"], unmade = await models_schema(app, located, index)
-        report.warnings += unmade
     async with _compared(app, located, index, needed=wish.kind != "empty") as (redirect, report.against):
+        if wish.kind == "auto":
+            if models.soon and not redirect:
+                begun.go_on(args)
+            args["models"], unmade = await models.read(begun)
+            report.warnings += unmade
         for _ in range(ROUNDS):
-            reply = (None if redirect else await begun.then(args)) or await app.call(
-                located.project,
-                "render",
-                {**args, **redirect},
-                database=located.target.database,
-                timeout=LOOK_SECONDS,
-                revisions=index,
-            )
+            reply, notes = await answered(app, located, index, "render", {**args, **redirect}, begun=begun)
             asked = await settled(app, located, reply.result, args["answers"])
             if not asked.answers:
                 break
             args["answers"] |= asked.answers
-    report.warnings += [*reply.result.get("warnings", []), *asked.warnings]
+    report.warnings += [*notes, *reply.result.get("warnings", []), *asked.warnings]
     return {**reply.result, "questions": asked.questions}
 
 
@@ -244,12 +250,16 @@ def _asking(report: GenerateReport) -> GenerateReport:
 def _nothing(report: GenerateReport, why: Why | None, rendered: dict[str, Any]) -> GenerateReport:
     report.summary = f"Nothing to generate. {why.text if why else agreement(rendered)}"
     report.why_nothing = why.text if why else None
-    if report.invisible:
+    if report.differences:
+        kept = "; ".join(difference.description for difference in report.differences[:_LISTED])
+        more = f" and {len(report.differences) - _LISTED} more" if len(report.differences) > _LISTED else ""
+        report.summary = f"Nothing to generate: as answered, the database stays as it is, without this: {kept}{more}."
+    elif report.invisible:
         report.summary = "Nothing was generated, but models and database differ in what is listed."
-    report.next_steps = [
-        *(why.steps if why else ()),
-        "If a change is missing, check that the model's file was saved and is imported.",
-    ]
+    missing = "If a change is missing, check that the model's file was saved and is imported."
+    if report.invisible and not report.differences:
+        missing = "Each point listed says what to do: answers for the next call, or what to write by hand."
+    report.next_steps = list(why.steps) if why and why.steps else [missing]
     return report
 
 
@@ -313,6 +323,9 @@ def _named(report: GenerateReport) -> str:
 def _verdict(examined: Examined, grave: list[Any], *, kind: Kind, passed: bool, count: int) -> str:
     if kind == "empty":
         return "It is empty: write its upgrade() and downgrade()."
+    if examined.rehearsal.status == "not_possible":
+        found = f" The review found: {worst(grave).problem}" if grave else ""
+        return f"It was not rehearsed ({examined.rehearsal.where.rstrip('.')}): read it before it is committed.{found}"
     if not passed:
         return f"The rehearsal on {examined.rehearsal.where} failed: mend what it names before it is committed."
     if grave:

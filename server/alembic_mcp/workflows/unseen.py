@@ -40,9 +40,9 @@ def unseen(source: str, direction: str, recorded: _Item) -> list[range]:
     ran = {int(one.get("line") or 0) for one in (*statements, *(recorded.get("operations") or ()))}
     found: list[range] = []
     for function in functions(source, direction):
-        found += [
-            block for block in _Function(function, reads).blocks() if not any(line in block for line in ran - {0})
-        ]
+        followed = _Function(function, reads)
+        found += [block for block in followed.blocks() if not any(line in block for line in ran - {0})]
+        found += [block for block in followed.comprehensions() if not any(line in block for line in ran - reads - {0})]
     return found
 
 
@@ -88,6 +88,17 @@ class _Function:
             match node:
                 case ast.For(iter=decides) | ast.If(test=decides) | ast.While(test=decides) if self._depends(decides):
                     yield from (_lines(block) for block in (node.body, node.orelse) if block)
+
+    def comprehensions(self) -> Iterator[range]:
+        """Those that call something for each row."""
+        for node in ast.walk(self.function):
+            match node:
+                case (
+                    ast.ListComp(elt=ast.Call(), generators=loops)
+                    | ast.SetComp(elt=ast.Call(), generators=loops)
+                    | ast.GeneratorExp(elt=ast.Call(), generators=loops)
+                ) if any(self._depends(one.iter) for one in loops):
+                    yield range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
 def _names(target: ast.expr) -> Iterable[str]:

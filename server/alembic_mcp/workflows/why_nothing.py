@@ -69,10 +69,19 @@ def explain(project: Project, reply: Mapping[str, Any]) -> Why | None:
 
 
 def agreement(reply: Mapping[str, Any]) -> str:
-    """That there is nothing to do, for a reply without differences: the database has what the models define."""
+    """That there is nothing to do, for a reply without differences: the database has what the models define.
+
+    Args:
+        reply: see `explain`; ``in_depth``: the database was also compared with what the models make on a scratch one.
+    """
     tables = reply.get("metadata_tables") or 0
+    agree = (
+        "Models and database agree"
+        if reply.get("in_depth")
+        else "Autogenerate finds no difference (what it can't see was not compared)"
+    )
     return (
-        f"Models and database agree, as far as autogenerate can see: the database already has what the {tables} "
+        f"{agree}: the database already has what the {tables} "
         f"table{'s' if tables != 1 else ''} of the models define{'s' if tables == 1 else ''}."
     )
 

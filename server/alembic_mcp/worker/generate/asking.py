@@ -12,13 +12,14 @@ from ..describe import describe
 from ..errors import CallError
 from .changes import Change, Facts
 from .directives import With
+from .fill_targets import to_fill
 from .lookalikes import column_renames, table_renames
 from .narrowing import narrowing
+from .quoting import plain
 from .renames import RENAME
 
-__all__ = ["asked", "filled"]
+__all__ = ["asked", "check_answers"]
 
-_ELSEWHERE = ("rewrite", "enum")
 DROP, PARK, LEAVE = "drop", "park", "leave"
 _OWNED = (ops.DropIndexOp, ops.DropConstraintOp)
 
@@ -33,42 +34,35 @@ def asked(changes: List[Change], facts: Facts) -> Tuple[List[Change], List[Dict[
     the number; where all counts are zero, *if_none* is the answer.
 
     Raises:
-        CallError: ``alembic``: an answer to nothing that is asked, a choice that does not exist, or a fill for a column
-            that needs none.
+        CallError: ``refused``: a fill for a column that needs none.
     """
     work = _Asking(changes, facts)
     if facts.style == "safe":
         _check_fills(work.changes, facts)
     work.ask()
-    work.check_answers()
     return work.changes, work.open
 
 
-def filled(changes: List[Change], facts: Facts) -> List[Dict[str, Any]]:
-    """What the fills are for: ``[{"name", "table", "column", "new", "required", "references", "expression"}]``.
-
-    ``table`` is the name in the database, None if it has no rows; ``required``: the column is, or becomes, NOT NULL.
-    """
-    found = []
-    for change in changes:
-        column = _to_fill(change)
-        expression = facts.fills.get(f"{change.table}.{column}")
-        if column is None or expression is None:
-            continue
-        op = change.op
-        new = isinstance(op, ops.AddColumnOp)
-        found.append(
-            {
-                "name": f"{change.table}.{column}",
-                "table": facts.former.get(change.table or "", change.table) if facts.live(change.table) else None,
-                "column": column,
-                "new": new,
-                "required": not op.column.nullable if new else True,
-                "references": _refers(change, changes, column, facts),
-                "expression": expression,
-            }
-        )
-    return found
+def check_answers(facts: Facts) -> None:
+    """Raises CallError, ``refused``, for answers that answer nothing of ``facts.asked``, and choices that are none."""
+    settled = {*facts.former.values(), *facts.former}
+    for name, choice in facts.answers.items():
+        kind, _, subject = name.partition(":")
+        if (kind == "unfilled" and subject in facts.fills) or subject in settled:
+            continue  # asked by who knows the rows; or settled by a rename
+        if name not in facts.asked:
+            known = ", ".join(sorted(facts.asked)) or "nothing"
+            raise CallError(
+                "refused",
+                f"There is no question {name!r} to answer. Nothing was written.",
+                next_steps=[f"What can be answered: {known}.", "Leave that answer out, then call generate again."],
+            )
+        if choice not in facts.asked[name]:
+            raise CallError(
+                "refused",
+                f"{choice!r} is no answer to {name!r}. Nothing was written.",
+                next_steps=[f"It can be answered with: {', '.join(facts.asked[name])}."],
+            )
 
 
 class _Asking:
@@ -78,7 +72,7 @@ class _Asking:
         self.changes = list(changes)
         self.open: List[Dict[str, Any]] = []
         self._facts = facts
-        self._known: Dict[str, List[str]] = {}
+        self._known = facts.asked
         self._unsettled: Set[str] = set()
 
     def ask(self) -> None:
@@ -103,31 +97,6 @@ class _Asking:
                 self._fill(change)
             elif isinstance(change.op, ops.AddColumnOp) and self._facts.style == "safe":
                 self._fill(change)
-
-    def check_answers(self) -> None:
-        """Raises CallError for answers that answer nothing."""
-        facts = self._facts
-        self._known.update(facts.asked)
-        settled = {*facts.former.values(), *facts.former}
-        for name, choice in facts.answers.items():
-            kind, _, subject = name.partition(":")
-            if kind == "unfilled" and subject in facts.fills:
-                continue
-            if kind.startswith(_ELSEWHERE) or subject in settled:
-                continue  # asked by who knows its own choices; or settled by a rename
-            if name not in self._known:
-                known = ", ".join(sorted(self._known)) or "nothing"
-                raise CallError(
-                    "alembic",
-                    f"There is no question {name!r} to answer. Nothing was written.",
-                    next_steps=[f"What can be answered: {known}.", "Leave that answer out, then call generate again."],
-                )
-            if choice not in self._known[name]:
-                raise CallError(
-                    "alembic",
-                    f"{choice!r} is no answer to {name!r}. Nothing was written.",
-                    next_steps=[f"It can be answered with: {', '.join(self._known[name])}."],
-                )
 
     # Drops, and what may be renames
 
@@ -200,7 +169,7 @@ class _Asking:
     # Values for rows that are there
 
     def _fill(self, change: Change) -> None:
-        facts, column = self._facts, _to_fill(change, required=True)
+        facts, column = self._facts, to_fill(change, required=True)
         if column is None or not facts.live(change.table):
             return
         name = f"{change.table}.{column}"
@@ -219,6 +188,8 @@ class _Asking:
             count: Dict[str, Any] = {"kind": "rows", "table": table}
             text = f"{name} is new, NOT NULL and without a server default: what do {words} get?"
             left = f"Nothing is filled in: the upgrade fails where {change.table} has rows."
+            if _is_mysql(facts):
+                left = f"Nothing is filled in: MySQL gives the {each} an empty value of its own ('', 0, ...)."
         else:
             words, each = f"the rows where {name} is NULL", f"rows where {name} is NULL"
             former = facts.former.get(name, name).rpartition(".")[2]
@@ -247,6 +218,8 @@ class _Asking:
         if found is None:
             return
         name = f"{change.table}.{op.column_name}"
+        if name in facts.valued:
+            return  # what becomes of each value is asked
         question, spelt = f"narrow:{name}", _spelt(op.modify_type, facts.dialect)
         cut = bool(found.cut) and facts.postgresql and not op.kw.get("postgresql_using")
         self._known[question] = ["narrow", *(["cut"] if cut else []), LEAVE]
@@ -280,6 +253,8 @@ class _Asking:
             for one in (found.count if facts.postgresql else [])
         ]
         refused = f"The upgrade fails as long as there are {each}: nothing is lost."
+        if _is_mysql(facts):
+            refused = f"In MySQL's strict mode the upgrade fails as long as there are {each}; without it they are cut."
         options = [
             _answer(question, "narrow", f"Changes {words}: they {found.silently}." if found.silently else refused)
         ]
@@ -309,26 +284,12 @@ class _Asking:
 _WHOSE = {"default": "the default of the model", "server-default": "the column's server default"}
 
 
+def _is_mysql(facts: Facts) -> bool:
+    return facts.dialect.name in ("mysql", "mariadb")
+
+
 def _answer(question: str, choice: str, effect: str) -> Dict[str, Any]:
     return {"choice": choice, "effect": effect, "how": {"answers": {question: choice}}}
-
-
-def _to_fill(change: Change, *, required: bool = False) -> Optional[str]:
-    """The column that rows need, or (unless *required*) may get, a value for; None if there is none."""
-    op = change.op
-    if isinstance(op, ops.AddColumnOp):
-        column = op.column
-        made = getattr(column, "computed", None) is not None or getattr(column, "identity", None) is not None
-        if made or (required and (column.nullable or column.server_default is not None or _counts_up(column))):
-            return None
-        return str(column.name)
-    if isinstance(op, ops.AlterColumnOp) and op.modify_nullable is False:
-        return str(op.column_name)
-    return None
-
-
-def _counts_up(column: Any) -> bool:
-    return bool(column.primary_key) and isinstance(column.type, sa.Integer)
 
 
 def _constants(change: Change, facts: Facts) -> Dict[str, str]:
@@ -344,7 +305,7 @@ def _constants(change: Change, facts: Facts) -> Dict[str, str]:
         except Exception:  # noqa: BLE001 - a type of the user's may not spell its values
             text = ""
         if text:
-            found["default"] = text.replace("%%", "%") if "format" in facts.dialect.paramstyle else text
+            found["default"] = plain(facts.dialect, text)
     if isinstance(op, ops.AlterColumnOp) and column is not None and column.server_default is not None:
         server = describe(ops.AddColumnOp("t", column), facts.dialect)["column"]["server_default"]
         if server:
@@ -362,22 +323,13 @@ def _model_column(change: Change, facts: Facts) -> Any:
     return None
 
 
-def _refers(change: Change, changes: List[Change], column: str, facts: Facts) -> Optional[str]:
-    for each in changes:
-        if isinstance(each.op, ops.CreateForeignKeyOp) and each.table == change.table:
-            found = describe(each.op, facts.dialect)
-            if column in found["columns"]:
-                return str(found["references"])
-    return None
-
-
 def _check_fills(changes: List[Change], facts: Facts) -> None:
-    allowed = {f"{change.table}.{_to_fill(change)}" for change in changes if _to_fill(change) is not None}
+    allowed = {f"{change.table}.{to_fill(change)}" for change in changes if to_fill(change) is not None}
     for name in facts.fills:
         if name not in allowed:
             possible = ", ".join(sorted(allowed)) or "none"
             raise CallError(
-                "alembic",
+                "refused",
                 f"The fill for {name} fits nothing: it is no new column, and becomes no NOT NULL. Nothing was written.",
                 next_steps=[
                     f"Columns that can be filled here: {possible}.",

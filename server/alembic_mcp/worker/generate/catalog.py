@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import re
-from typing import Any, List, Optional, Set, Tuple
+from contextlib import nullcontext
+from typing import Any, List, NamedTuple, Optional, Set, Tuple
 
 import sqlalchemy
 
 from .changes import Facts
+from .directives import sql
+from .quoting import quoted
 
-__all__ = ["casts", "column_type", "identifier", "key_name", "key_of", "names_of", "partitioned", "spelt", "unvarying"]
+__all__ = [
+    "casts",
+    "column_type",
+    "identifier",
+    "key_name",
+    "key_of",
+    "names_of",
+    "partitioned",
+    "refused",
+    "says",
+    "spelt",
+    "type_of",
+    "unvarying",
+]
 
 _CALL = re.compile(r"([a-z_][a-z0-9_]*)\s*\(", re.IGNORECASE)
 _QUOTED = re.compile(r"'(?:[^']|'')*'")
@@ -17,7 +33,7 @@ _QUOTED = re.compile(r"'(?:[^']|'')*'")
 
 def identifier(facts: Facts, name: Any) -> str:
     """A name as SQL spells it: quoted if it has to be."""
-    return str(facts.dialect.identifier_preparer.quote(str(name)))
+    return quoted(facts.dialect, name)
 
 
 def spelt(facts: Facts, name: Any, schema: Optional[str] = None) -> str:
@@ -89,6 +105,42 @@ def casts(facts: Facts, old: str, new: str) -> Optional[str]:
     if target == "S" or context in ("i", "a"):
         return "automatic"
     return "explicit" if context == "e" or source == "S" else "none"
+
+
+def says(facts: Facts, query: str) -> bool:
+    """Whether the database answers *query* with a row; False too if it finds the query wrong."""
+    return _asked(facts, query).row is not None
+
+
+def refused(facts: Facts, query: str) -> str:
+    """What the database finds wrong with a query; empty if nothing."""
+    return _asked(facts, query).problem
+
+
+def type_of(facts: Facts, query: str) -> Optional[str]:
+    """The type of a query's one column, as PostgreSQL spells it; None where the query or its driver tells none."""
+    number = _asked(facts, query).type
+    if not isinstance(number, int):
+        return None
+    return str(_value(facts, "SELECT format_type(CAST(:number AS oid), NULL)", number=number))
+
+
+class _Said(NamedTuple):
+    row: Any = None
+    type: Any = None
+    problem: str = ""
+
+
+def _asked(facts: Facts, query: str) -> _Said:
+    connection: Any = facts.context.connection
+    transaction = facts.postgresql and connection.get_isolation_level() != "AUTOCOMMIT"
+    try:
+        with connection.begin_nested() if transaction else nullcontext():
+            found = connection.execute(sqlalchemy.text(str(sql(query).sqltext)))
+            return _Said(type=found.cursor.description[0][1], row=found.first())
+    except sqlalchemy.exc.SQLAlchemyError as error:
+        cause = getattr(error, "orig", None) or error
+        return _Said(problem=" ".join(str(cause).partition("\n")[0].split()) or type(cause).__name__)
 
 
 def unvarying(facts: Facts, expression: str) -> bool:

@@ -78,8 +78,10 @@ class Facts:
         models: the schema that the models define, as a snapshot (see `schema`), if it is known.
         created: tables that the revision itself creates.
         parked: tables, and ``table.column``, of which a drop keeps the data in a side table.
-        asked: id of a question about what autogenerate can't see -> its choices.
+        asked: id of a question that can be answered -> its choices.
+        valued: ``table.column`` of enums that are text, whose values change.
         former: what is renamed: ``table`` or ``table.column`` as it is called from now on -> as the database has it.
+        generated: table -> generated columns that it has by now, as SQLite's revisions go on from one step to the next.
     """
 
     def __init__(self, context: Any, metadata: Any, args: Dict[str, Any]) -> None:
@@ -97,6 +99,8 @@ class Facts:
         self.parked: Set[str] = set()
         self.former: Dict[str, str] = {}
         self.asked: Dict[str, List[str]] = {}
+        self.valued: Set[str] = set()
+        self.generated: Dict[str, Dict[str, Any]] = {}
         self._database: Optional[Dict[str, str]] = None
 
     @property
@@ -119,6 +123,14 @@ class Facts:
     def table(self, name: Any, schema: Optional[str] = None) -> str:
         """The name that ``rows``, ``fills`` and the reports use."""
         return qualified(name, schema, self.dialect) or ""
+
+    def names_now(self, table: str) -> Dict[str, str]:
+        """Name in the database -> name from now on, of the table that will be called *table* and of its columns."""
+        found = {}
+        for new, old in self.former.items():
+            if new == table or new.rpartition(".")[0] == table:
+                found[old.rpartition(".")[2]] = new.rpartition(".")[2]
+        return found
 
     def live(self, table: Optional[str]) -> bool:
         """Whether the table was there before, and has rows or may have some."""
@@ -148,7 +160,8 @@ def changes_of(upgrade: Iterable[Any], downgrade: Iterable[Any], facts: Facts) -
     found = []
     for op, back in zip(up, down):
         name = getattr(op, "table_name", None) or getattr(op, "source_table", None)
-        table = facts.table(name, getattr(op, "schema", None) or getattr(op, "source_schema", None)) if name else None
+        schema = getattr(op, "schema", None) or (getattr(op, "kw", None) or {}).get("source_schema")
+        table = facts.table(name, schema) if name else None
         if isinstance(op, ops.CreateTableOp) and table is not None:
             facts.created.add(table)
         found.append(Change([op], [back], table=table))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Iterable, Iterator, List, Set, Tuple
+from typing import Any, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
+import sqlalchemy as sa
 from alembic.operations import ops
 
 from .changes import Change, Facts
@@ -31,6 +32,8 @@ class Covered:
         altered: (table, column) -> its ``AlterColumnOp``.
         constraints: (table, name) of what is created or dropped; the name may be None.
         indexes: (table, name), likewise.
+        references: (table, columns) that foreign keys are created to.
+        unique: tables that get a unique constraint or index.
         defaults: (table, column) whose server default is set on the way.
         types: enums that a library of the project takes care of.
         entities: other objects that a library takes care of, as it calls them.
@@ -43,12 +46,15 @@ class Covered:
         self.altered: Dict[Tuple[str, str], Any] = {}
         self.constraints: Set[Tuple[str, Any]] = set()
         self.indexes: Set[Tuple[str, Any]] = set()
+        self.references: Set[Tuple[str, Tuple[str, ...]]] = set()
+        self.unique: Set[str] = set()
         self.defaults: Set[Tuple[str, str]] = set()
         self.types: Set[str] = set()
         self.entities: Set[str] = set()
         self._facts = facts
         for op in directives(changes):
             self._note(op)
+            self._note_key(op)
 
     def _note(self, op: Any) -> None:
         kw = getattr(op, "kw", None) or {}
@@ -71,6 +77,19 @@ class Covered:
         elif not type(op).__module__.startswith("alembic."):
             self._library(op)
 
+    def _note_key(self, op: Any) -> None:
+        kw = getattr(op, "kw", None) or {}
+        if isinstance(op, ops.CreateForeignKeyOp):
+            referent = self._facts.table(op.referent_table, kw.get("referent_schema"))
+            self.references.add((referent, tuple(map(str, op.remote_cols))))
+        elif isinstance(op, ops.CreateTableOp):
+            for each in op.columns:
+                if isinstance(each, sa.ForeignKeyConstraint):
+                    table, columns = _referred(each)
+                    self.references.add((self._facts.table(*table), columns))
+        elif isinstance(op, ops.CreateUniqueConstraintOp) or (isinstance(op, ops.CreateIndexOp) and op.unique):
+            self.unique.add(self._facts.table(op.table_name, op.schema))
+
     def _library(self, op: Any) -> None:
         name = getattr(op, "enum_name", None) or getattr(op, "name", None)
         if "Enum" in type(op).__name__ and isinstance(name, str):
@@ -80,3 +99,10 @@ class Covered:
         if hasattr(target, "signature"):
             name = str(target.signature).partition("(")[0].strip('"')
             self.entities.add(self._facts.table(name, getattr(target, "schema", None)))
+
+
+def _referred(constraint: Any) -> Tuple[Tuple[str, Optional[str]], Tuple[str, ...]]:
+    """The table, with its schema, and the columns that a foreign key refers to."""
+    paths = [str(element.target_fullname).split(".") for element in constraint.elements]
+    *schema, table, _ = paths[0]
+    return (table, ".".join(schema) or None), tuple(path[-1] for path in paths)

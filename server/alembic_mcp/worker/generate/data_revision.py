@@ -32,7 +32,7 @@ def data_change(args: Dict[str, Any], facts: Facts, revision: str) -> Tuple[Chan
         revision: its id.
 
     Raises:
-        CallError: ``alembic``: there is no such table or column.
+        CallError: ``refused``: there is no such table or column.
     """
     if not args.get("table"):
         raise _wrong("A data revision needs the table whose rows change.", "Call generate with kind='data' and table.")
@@ -45,7 +45,7 @@ def data_change(args: Dict[str, Any], facts: Facts, revision: str) -> Tuple[Chan
 
 
 def _wrong(message: str, *steps: str) -> CallError:
-    return CallError("alembic", f"{message} Nothing was written.", next_steps=list(steps))
+    return CallError("refused", f"{message} Nothing was written.", next_steps=list(steps))
 
 
 class _Rows:

@@ -82,7 +82,7 @@ class _Enum:
             self._facts.asked[f"enum-order:{self._key}"] = ["rebuild"]
             self._rebuild(had, wanted, mapped)
         else:
-            self._found.left.append(
+            self._found.stays.append(
                 f"The values of the enum {self._key} stand in another order in the models ({', '.join(wanted)}) than "
                 f"in the database ({', '.join(had)}): that matters where they are compared or sorted. It stays, unless "
                 f"generate is called with answers={{'enum-order:{self._key}': 'rebuild'}}."

@@ -1,4 +1,4 @@
-"""Puts what gives a name up before what takes it: indexes and unique constraints of a schema share their names."""
+"""Puts what gives a name up before what takes it, for indexes and constraints share names; other tables go last."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ _KEYS = (sa.UniqueConstraint, sa.PrimaryKeyConstraint)
 
 
 def freed_first(changes: List[Change]) -> List[Change]:
-    """The changes, those first that drop an index or a table whose names others need; a table goes with what it has."""
+    """The changes, those first that drop an index or a table whose names others need; a table goes with what it has.
+
+    All other tables are dropped last.
+    """
     wanted: Dict[_Name, Set[Optional[str]]] = {}
     for change in changes:
         for name in _names(change.op):
@@ -32,7 +35,7 @@ def freed_first(changes: List[Change]) -> List[Change]:
             first.append(change)
     gone = {change.table for change in changes if isinstance(change.op, ops.DropTableOp)} & tables
     if not first and not gone:
-        return changes
+        return _last(changes, set())
     for change in changes:
         drops = isinstance(change.op, (ops.DropTableOp, ops.DropIndexOp, ops.DropConstraintOp))
         if drops and change.table in gone and change not in first:
@@ -40,7 +43,16 @@ def freed_first(changes: List[Change]) -> List[Change]:
     referring = [change for change in changes if change not in first and _refers(change, gone)]
     moved = [*referring, *first]
     moved.sort(key=lambda change: isinstance(change.op, ops.DropTableOp))  # in their order, the tables last
-    return [*moved, *(change for change in changes if change not in moved)]
+    return _last([*moved, *(change for change in changes if change not in moved)], gone)
+
+
+def _last(changes: List[Change], first: Set[Optional[str]]) -> List[Change]:
+    """The tables that are dropped, but for *first*, behind all others: what refers to them has to go before."""
+
+    def late(change: Change) -> bool:
+        return isinstance(change.op, ops.DropTableOp) and change.table not in first
+
+    return sorted(changes, key=late)
 
 
 def _names(op: Any) -> Iterator[_Name]:

@@ -14,13 +14,19 @@ from . import invisible_columns, invisible_constraints, invisible_indexes
 from .changes import Change, Facts, changes_of
 from .covered import Covered
 from .enums import enum_changes
-from .models import included
+from .included import included
 from .renames import RULE
 from .sequences import sequence_changes
 from .sides import Side
+from .unread import uniques_gone
 
 __all__ = ["Invisible", "integrated", "invisible", "unseen"]
 
+_SQLITE = ("STRICT", "WITHOUT ROWID", "AUTOINCREMENT")
+_REMAKE = (
+    "Write it by hand (generate with kind='empty'): op.batch_alter_table(..., recreate='always', table_kwargs={...}) "
+    "copies the rows into one."
+)
 _ON_TABLES = ("trigger", "policy", "rule")
 _ELSEWHERE = ("view", "materialized view", "function", "procedure", "aggregate", "domain")
 
@@ -31,9 +37,11 @@ class Invisible:
     Attributes:
         first: what can be generated, and comes before all that autogenerate proposes, but after what is renamed.
         changes: what else can be generated.
-        left: what can't, or must not without being told to: a sentence each.
+        left: what can't: a sentence each.
+        stays: what is not done without being told to: what only the database has, for the most part.
         questions: what has to be answered first: ``[{"id", "question", "table", "options"}]``.
         defaults: (table, column) whose server default they set on the way.
+        released: (table, name) of foreign keys that autogenerate drops, and that have to go before ``first``.
         looked: there was something to compare with.
     """
 
@@ -41,9 +49,19 @@ class Invisible:
         self.first: List[Change] = []
         self.changes: List[Change] = []
         self.left: List[str] = []
+        self.stays: List[str] = []
         self.questions: List[Dict[str, Any]] = []
         self.defaults: Set[Tuple[str, str]] = set()
+        self.released: Set[Tuple[str, str]] = set()
         self.looked = False
+
+    def told(self, question: str, choice: str, what: str, facts: Facts) -> bool:
+        """Whether an answer says to change *what*, a sentence; without one it stays, and is named with the answer."""
+        facts.asked[question] = [choice]
+        if facts.answers.get(question) == choice:
+            return True
+        self.stays.append(f"{what}: it stays, unless generate is called with answers={{{question!r}: {choice!r}}}.")
+        return False
 
 
 class Pair:
@@ -67,6 +85,10 @@ class Pair:
         """Name -> definition of the parts of a kind, in the database and in the models."""
         return self._sides[0].of(kind, self.name), self._sides[1].of(kind, self.name)
 
+    def models_of(self, kind: str, table: str) -> Dict[str, str]:
+        """Name -> definition of the parts of another table, in the models."""
+        return self._sides[1].of(kind, table)
+
     def kind(self) -> Tuple[str, str]:
         """What the table is beyond its columns, in the database and in the models."""
         return self._sides[0].tables[self.name], self._sides[1].tables[self.name]
@@ -85,7 +107,8 @@ def invisible(changes: List[Change], facts: Facts) -> Invisible:
     found.looked = True
     covered = Covered(changes, facts)
     found.defaults = covered.defaults
-    here = Side(facts.database, facts.dialect.name, facts.former)
+    default = facts.dialect.default_schema_name
+    here = Side(facts.database, facts.dialect.name, facts.former, default=default)
     there = Side(facts.models, facts.dialect.name)
     if facts.postgresql:
         enum_changes(facts, metadata, covered, here=here, there=there, found=found)
@@ -94,13 +117,17 @@ def invisible(changes: List[Change], facts: Facts) -> Invisible:
     for pair in _pairs(facts, metadata, covered, here, there):
         invisible_columns.compare(pair, facts, covered, found)
         invisible_constraints.compare(pair, facts, covered, here, found)
+        if facts.dialect.name == "sqlite":
+            found.changes += uniques_gone(pair.name, pair.columns()[1], facts)
         invisible_indexes.compare(pair, covered, found, facts)
         _on_table(pair, found)
     return found
 
 
-def unseen(upgrade: Any, downgrade: Any, facts: Facts) -> List[str]:
+def unseen(upgrade: Any, downgrade: Any, facts: Facts) -> Tuple[List[str], List[str], List[str]]:
     """What autogenerate does not see beside what it proposes, a sentence each.
+
+    First what can be generated, then what has to be written by hand, then what is left as it is unless told otherwise.
 
     Args:
         upgrade: its list of UpgradeOps.
@@ -109,7 +136,7 @@ def unseen(upgrade: Any, downgrade: Any, facts: Facts) -> List[str]:
     """
     found = invisible(changes_of(upgrade, downgrade, facts) or [], facts)
     made = [_words(change, facts) for change in (*found.first, *found.changes)]
-    return [*made, *(question["question"] for question in found.questions), *found.left]
+    return [*made, *(question["question"] for question in found.questions)], found.left, found.stays
 
 
 def _words(change: Change, facts: Facts) -> str:
@@ -123,6 +150,8 @@ def integrated(changes: List[Change], found: Invisible) -> List[Change]:
     """What autogenerate proposes and what was found, in an order in which both can run."""
     renames = list(takewhile(lambda change: change.rule == RULE, changes))
     changes = changes[len(renames) :]
+    early = [change for change in changes if _names_one(change, found.released)]
+    changes = [change for change in changes if change not in early]
     kept: List[Change] = []
     mine = list(found.changes)
     for change in changes:
@@ -138,12 +167,23 @@ def integrated(changes: List[Change], found: Invisible) -> List[Change]:
         if found.looked:
             _without_checks(change)
         kept.append(change)
-    return [*renames, *found.first, *kept, *mine]
+    return [*renames, *early, *found.first, *kept, *mine]
+
+
+def _names_one(change: Change, released: Set[Tuple[str, str]]) -> bool:
+    return isinstance(change.op, ops.DropConstraintOp) and (change.table, str(change.op.constraint_name)) in released
 
 
 def _without_checks(change: Change) -> None:
-    """The CHECK of an enum or a boolean is a change of its own: ``alter_column`` must not make or drop it as well."""
+    """The CHECK of an enum or a boolean is a change of its own: what makes or alters the column makes none."""
     for op in (*change.up, *change.down):
+        if isinstance(op, ops.AddColumnOp) and getattr(op.column.type, "create_constraint", False):
+            known: Any = op.column
+            kind: Any
+            op.column = known._copy() if hasattr(known, "_copy") else known.copy()
+            kind = copy.copy(known.type)
+            kind.create_constraint = False
+            op.column.type = kind
         for name in ("modify_type", "existing_type") if isinstance(op, ops.AlterColumnOp) else ():
             kind = getattr(op, name)
             if getattr(kind, "create_constraint", False):
@@ -169,6 +209,12 @@ def _on_table(pair: Pair, found: Invisible) -> None:
             if here.get(name) != definition:
                 found.left.append(_other(f"The {kind} {name} on {pair.name}", exists=name in here))
     had, wanted = (" ".join(text.split()) for text in pair.kind())
+    for words in _SQLITE:
+        if (words in had) != (words in wanted):
+            found.left.append(
+                f"{pair.name} is {'' if words in wanted else 'not '}{words} in the models, but "
+                f"{'' if words in had else 'not '}in the database: SQLite only knows that of a new table. {_REMAKE}"
+            )
     for words, says in (("unlogged", "unlogged"), ("row level security", "protected by row level security")):
         if (words in wanted) != (words in had) and (words == "unlogged" or words in wanted):
             state = "" if words in wanted else "not "

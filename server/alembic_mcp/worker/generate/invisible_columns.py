@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any, List, Optional
 import sqlalchemy as sa
 from alembic.operations import ops
 
-from . import catalog
+from . import catalog, invisible_numbers
 from .changes import Change, Facts, Phase
 from .covered import Covered
 from .directives import sql
+from .invisible_numbers import BY_HAND
+from .invisible_numbers import serial as _serial
 from .named_types import named_type
 from .sides import Column, column
 
@@ -22,6 +24,7 @@ __all__ = ["compare"]
 
 _CAST = re.compile(r"(?:::(?:[\w.]+|\"[^\"]+\")(?: [a-z]+)*(?:\(\d+(?:,\d+)?\))?(?:\[\])?)+$")
 _SET_EXPRESSION_SINCE = 17
+_COMPARE_TYPES = "add compare_type=True to context.configure() in env.py, then generate again"
 
 
 def compare(pair: Pair, facts: Facts, covered: Covered, found: Invisible) -> None:
@@ -47,6 +50,7 @@ class _Compared:
         table = pair.table
         self._table = catalog.spelt(facts, table.name, table.schema)
         self._column = catalog.identifier(facts, name)
+        self._known = f"{pair.name}.{name}"
 
     def go(self, had: Column, wanted: Column, altered: Any, *, known: bool) -> None:
         retyped = altered is not None and altered.modify_type is not None
@@ -57,13 +61,12 @@ class _Compared:
             return
         if had.stored or wanted.stored:
             self._computed(had, wanted)
-        elif had.identity != wanted.identity:
-            if altered is None or altered.modify_server_default is False:
-                self._identity(had, wanted)
+        elif (had.identity, had.numbering) != (wanted.identity, wanted.numbering):
+            self._identity(had, wanted, proposed=altered is not None and altered.modify_server_default is not False)
         elif not known and (altered is None or altered.modify_server_default is False):
             self._default(had.default, wanted.default, retyped=retyped)
         if had.collation != wanted.collation and not retyped:
-            self._collation(had)
+            self._collation(had, wanted.collation)
         if had.not_null != wanted.not_null and (altered is None or altered.modify_nullable is None):
             self._left("refuses nulls" if had.not_null else "allows nulls", "not" if had.not_null else "no nulls")
 
@@ -75,7 +78,7 @@ class _Compared:
     def _change(self, up: List[Any], down: List[Any], **more: Any) -> None:
         self._found.changes.append(Change(up, down, table=self._pair.name, **more))
 
-    def _left(self, here: str, there: str, how: str = "write that by hand (generate with kind='empty')") -> None:
+    def _left(self, here: str, there: str, how: str = BY_HAND) -> None:
         self._found.left.append(
             f"{self._pair.name}.{self._name} {here} in the database and {there} in the models, and autogenerate does "
             f"not see it: {how}."
@@ -86,7 +89,8 @@ class _Compared:
         before = self._type_now()
         enums = [named_type(kind, self._facts.dialect) for kind in (before, self._model.type)]
         if before is None or not any(kind is not None and kind.values is not None for kind in enums):
-            self._left(f"is {had.type}", wanted.type)
+            compared = self._facts.context.opts.get("compare_type")  # off by default before Alembic 1.12
+            self._left(f"is {had.type}", wanted.type, BY_HAND if compared else _COMPARE_TYPES)
             return
         self._change(
             [self._alter(existing_type=before, modify_type=self._model.type, existing_nullable=not had.not_null)],
@@ -99,10 +103,11 @@ class _Compared:
         if (retyped or not self._facts.postgresql) and _plain(had) == _plain(wanted):
             return
         if _serial(had) and wanted is None:
-            self._left("is numbered by a sequence", "is not", "its default stays, since inserts may rely on it")
-            return
+            what = f"{self._known} is numbered by a sequence in the database and is not in the models"
+            if not self._found.told(f"drop-default:{self._known}", "drop", what, self._facts):
+                return
         if wanted is not None and _serial(wanted) and not any(name in wanted for name in self._sequences()):
-            self._left("is not numbered by a sequence", "is")
+            invisible_numbers.numbered(self._pair, self._name, wanted, facts=self._facts, found=self._found)
             return
         model = self._model.server_default
         to = None if wanted is None else model if isinstance(model, sa.DefaultClause) else _clause(wanted)
@@ -120,9 +125,9 @@ class _Compared:
         if (had.stored, had.generated) == (wanted.stored, wanted.generated):
             return
         if not self._facts.postgresql:
-            self._left("is not computed in the same way", "otherwise")
+            self._left(_computed(had), _computed(wanted))
         elif not had.stored:
-            self._left("is no computed column", "is one", "it would replace the values that are there")
+            self._computed_from_now_on(had, wanted)
         elif not wanted.stored:
             self._no_longer_computed(had, wanted)
         elif had.stored == wanted.stored and self._can_set_expression(had.stored):
@@ -132,6 +137,63 @@ class _Compared:
             self._change([up], [down], why=why, **_INVISIBLE)
         else:
             self._made_again(had, wanted)
+
+    def _computed_from_now_on(self, had: Column, wanted: Column) -> None:
+        """The values that are there would go: somebody has to say so."""
+        question, words = f"compute-column:{self._known}", f"the values of {self._known}"
+        self._facts.asked[question] = [_REPLACE, _LEAVE]
+        choice = self._facts.answers.get(question)
+        if self._is_part_of_more():
+            self._left(
+                "is no computed column",
+                "is one",
+                "a key, a constraint or an index speaks of the column, and would go with it: drop those, drop the "
+                f"column and add it again; {BY_HAND}",
+            )
+        elif choice == _LEAVE:
+            self._left("is no computed column", "is one", f"it stays as it is, as answered ({question})")
+        elif choice == _REPLACE or not self._facts.live(self._pair.name):
+            why = f"{self._known} is computed from now on: PostgreSQL has no other way than to drop and add the column."
+            loses = f"{words[0].upper()}{words[1:]} from before it was computed are gone."
+            back = self._again(had) if wanted.stored == "v" else self._as_it_was(had, wanted)
+            self._change(self._again(wanted), back, phase=self._contract(), loses=loses, why=why, **_INVISIBLE)
+        else:
+            effects = {
+                _REPLACE: f"Loses {words}: the column is dropped, and added again as a computed one.",
+                _LEAVE: f"Nothing happens: {self._known} keeps its values and is computed in the models only.",
+            }
+            table = self._facts.former.get(self._pair.name, self._pair.name)
+            self._found.questions.append(
+                {
+                    "id": question,
+                    "question": f"{self._known} is computed in the models: shall what is computed replace {words}?",
+                    "table": self._pair.name,
+                    "options": [
+                        {"choice": each, "effect": effect, "how": {"answers": {question: each}}}
+                        for each, effect in effects.items()
+                    ],
+                    "count": [
+                        {
+                            "kind": "values",
+                            "table": table,
+                            "column": self._facts.former.get(self._known, self._known).rpartition(".")[2],
+                            "words": words,
+                            "each": f"values of {self._known}",
+                            "if_none": _REPLACE,
+                        }
+                    ],
+                }
+            )
+
+    def _as_it_was(self, had: Column, wanted: Column) -> List[Any]:
+        """Back from a computed column, with the values that were computed."""
+        head = f"ALTER TABLE {self._table} ALTER COLUMN {self._column}"
+        found = [f"{head} DROP EXPRESSION"]
+        if had.default is not None:
+            found.append(f"{head} SET DEFAULT {had.default}")
+        if had.not_null != wanted.not_null:
+            found.append(f"{head} {'SET' if had.not_null else 'DROP'} NOT NULL")
+        return [sql(each) for each in found]
 
     def _no_longer_computed(self, had: Column, wanted: Column) -> None:
         if had.stored != "s":
@@ -162,40 +224,21 @@ class _Compared:
         stored = "STORED" if wanted.stored == "s" else "VIRTUAL"
         made = f" GENERATED ALWAYS AS {_wrapped(wanted.generated)} {stored}" if wanted.stored else ""
         null = " NOT NULL" if wanted.not_null else ""
+        null += f" DEFAULT {wanted.default}" if wanted.default is not None and not made else ""
         return [
             sql(f"ALTER TABLE {self._table} DROP COLUMN {self._column}"),
             sql(f"ALTER TABLE {self._table} ADD COLUMN {self._column} {wanted.type}{made}{null}"),
         ]
 
-    def _identity(self, had: Column, wanted: Column) -> None:
-        head = f"ALTER TABLE {self._table} ALTER COLUMN {self._column}"
-        if had.identity and wanted.identity:
-            self._change(
-                [sql(f"{head} SET GENERATED {wanted.identity}")],
-                [sql(f"{head} SET GENERATED {had.identity}")],
-                why=f"{self._pair.name}.{self._name} is numbered {wanted.identity} from now on.",
-                **_INVISIBLE,
-            )
-        elif wanted.identity and had.not_null and had.default is None:
-            numbered = sql(f"{head} ADD GENERATED {wanted.identity} AS IDENTITY")
-            of = f"pg_get_serial_sequence('{_literal(self._table)}', '{_literal(self._name)}')"
-            highest = f"SELECT coalesce(max({self._column}), 0) + 1 FROM {self._table}"  # noqa: S608 - quoted
-            self._change(
-                [numbered, sql(f"SELECT setval({of}, ({highest}), false)")],
-                [sql(f"{head} DROP IDENTITY")],
-                why=f"{self._pair.name}.{self._name} is numbered {wanted.identity} from now on, after the highest "
-                "number that is there.",
-                **_INVISIBLE,
-            )
-        elif wanted.identity:
-            self._left("is no identity column", "is one")
-        elif not _serial(wanted.default):  # a plain integer key is as well served by an identity
-            self._left("is an identity column", "is none")
+    def _identity(self, had: Column, wanted: Column, *, proposed: bool) -> None:
+        invisible_numbers.compare(
+            self._pair, self._name, had, wanted, facts=self._facts, found=self._found, proposed=proposed
+        )
 
-    def _collation(self, had: Column) -> None:
+    def _collation(self, had: Column, wanted: str) -> None:
         before = self._type_now()
-        if before is None or not hasattr(before, "collation"):
-            self._left(f"has the collation {had.collation or 'of the database'}", "another one")
+        if before is None or not hasattr(before, "collation") or not self._facts.postgresql:
+            self._left(f"has {_collation(had.collation)}", _collation(wanted))
             return
         self._change(
             [self._alter(existing_type=before, modify_type=self._model.type)],
@@ -219,10 +262,15 @@ class _Compared:
         return Phase.CONTRACT if self._facts.style == "safe" else Phase.EXPAND
 
 
-def _literal(text: str) -> str:
-    return text.replace("'", "''")
+def _collation(name: str) -> str:
+    return f"the collation {name}" if name else "the usual collation"
 
 
+def _computed(side: Column) -> str:
+    return f"is computed as ({side.generated})" if side.stored else "is not computed"
+
+
+_REPLACE, _LEAVE = "replace", "leave"
 _INVISIBLE: Any = {"rule": "invisible-to-autogenerate"}
 
 
@@ -233,10 +281,6 @@ def _clause(text: str) -> Any:
 def _wrapped(expression: Optional[str]) -> str:
     text = expression or ""
     return text if text.startswith("(") and text.endswith(")") and _balanced(text[1:-1]) else f"({text})"
-
-
-def _serial(default: Optional[str]) -> bool:
-    return default is not None and default.startswith("nextval(")
 
 
 def _plain(default: Optional[str]) -> Optional[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Dict, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 import sqlalchemy as sa
 from alembic.operations import ops
@@ -13,6 +13,8 @@ from . import catalog
 from .changes import Change, Facts, Phase
 from .covered import Covered
 from .directives import sql
+from .invisible_keys import Keys
+from .quoting import plain
 from .sides import Side
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ def compare(pair: Pair, facts: Facts, covered: Covered, here: Side, found: Invis
     work = _Compared(pair, facts, covered, here, found)
     had, wanted = (dict(side) for side in pair.parts("constraint"))
     _unequal(had, wanted)
-    work.primary_key(had, wanted)
+    work.keys.primary(had, wanted)
     for name, definition in wanted.items():
         if name in had:
             if not work.covers(name):
@@ -53,63 +55,13 @@ class _Compared:
         self._pair = pair
         self._facts = facts
         self._covered = covered
-        self._here = here
         self._found = found
+        self.keys = Keys(pair, facts, covered, here, found=found)
         self._table = catalog.spelt(facts, pair.table.name, pair.table.schema)
 
     def covers(self, name: str) -> bool:
         """Whether autogenerate takes care of the constraint, or its column goes."""
         return (self._pair.name, name) in self._covered.constraints
-
-    def primary_key(self, had: Dict[str, str], wanted: Dict[str, str]) -> None:
-        """Take the primary keys out of both sides, and note whether they differ."""
-        (old, before), (new, after) = (_taken(side) for side in (had, wanted))
-        if before == after:
-            return
-        if after is None:
-            self._found.left.append(
-                f"{self._pair.name} has a primary key in the database ({before}) and none in the models: it stays."
-            )
-            return
-        if before is not None and self._referenced():
-            self._found.left.append(
-                f"The primary key of {self._pair.name} is {before} in the database and {after} in the models, and "
-                "foreign keys of other tables rest on it: change them together, by hand (generate with kind='empty')."
-            )
-            return
-        if self._facts.postgresql:
-            self._key(old or new or "", before)
-            return
-        named = catalog.key_name(self._facts, self._pair.table.name, self._pair.table.schema)
-        name = named or self._pair.table.primary_key.name or f"pk_{self._pair.table.name}"
-        self._key(str(name), before, unnamed=not named)
-
-    def _key(self, name: str, before: Optional[str], *, unnamed: bool = False) -> None:
-        table = self._pair.table
-        columns = [column.name for column in table.primary_key.columns]
-        create = ops.CreatePrimaryKeyOp(conv(name.strip()), table.name, columns, schema=table.schema)
-        drop = self._drop(name, "primary")
-        match = _COLUMNS.match(before or "")
-        up: List[Any] = [create]
-        down: List[Any] = [drop]
-        if match is not None:
-            old = [part.strip().strip('"') for part in match[2].split(",")]
-            back: Any = ops.CreatePrimaryKeyOp(conv(name.strip()), table.name, old, schema=table.schema)
-            back.nameless = unnamed
-            down.append(back)
-            if not unnamed:  # else the new key takes the place of the old one, which nothing could name
-                up.insert(0, drop)
-        safe = self._facts.style == "safe" and self._facts.postgresql
-        self._found.changes.append(
-            Change(
-                up,
-                down,
-                table=self._pair.name,
-                phase=Phase.CONTRACT if safe else Phase.EXPAND,
-                why=f"The primary key of {self._pair.name} becomes ({', '.join(columns)}), which autogenerate "
-                "does not compare; it fails where rows have no or equal values in it.",
-            )
-        )
 
     def changed(self, old: str, before: str, new: str, after: str) -> None:
         """Note a constraint that both sides have."""
@@ -119,8 +71,8 @@ class _Compared:
         elif after.startswith(_FREE):
             self._add(self._drop(old, _kind(before)), [self._from(old, before)])
             self.added(new, after)
-        elif _COLUMNS.match(after) and not self._referenced():
-            self._unique(old, before, new, after)
+        elif _COLUMNS.match(after):
+            self.keys.unique(old, before, after)
         else:
             self._found.left.append(
                 f"The constraint {old} on {self._pair.name} is {before} in the database and {after} in the models, "
@@ -129,7 +81,10 @@ class _Compared:
 
     def added(self, name: str, definition: str) -> None:
         """Note a constraint that only the models have."""
-        self._add(self._from(name, definition, model=True), [self._drop(name, _kind(definition))])
+        create, drop = self._from(name, definition, model=True), self._drop(name, _kind(definition))
+        if name != name.strip() and self._facts.style == "safe":  # SQLite's, without a name: it gets one
+            create.constraint_name = drop.constraint_name = None
+        self._add(create, [drop])
 
     def only_here(self, name: str, definition: str) -> None:
         """Note a constraint that only the database has: drop it if that is the answer, or if a column of it goes."""
@@ -137,15 +92,9 @@ class _Compared:
             if name == name.strip():
                 self._add(self._drop(name, _kind(definition)), [self._from(name, definition)])
             return
-        question = f"drop-constraint:{self._pair.name}.{name.strip()}"
-        self._facts.asked[question] = ["drop"]
-        if self._facts.answers.get(question) == "drop":
+        what = f"The constraint {name.strip()} on {self._pair.name} ({definition}) is only in the database"
+        if self._found.told(f"drop-constraint:{self._pair.name}.{name.strip()}", "drop", what, self._facts):
             self._add(self._drop(name, _kind(definition)), [self._from(name, definition)])
-            return
-        self._found.left.append(
-            f"The constraint {name.strip()} on {self._pair.name} ({definition}) is only in the database: it stays, "
-            f"unless generate is called with answers={{{question!r}: 'drop'}}."
-        )
 
     def _goes(self, definition: str) -> bool:
         """Whether a column goes that it speaks of."""
@@ -169,20 +118,6 @@ class _Compared:
             return ops.CreateCheckConstraintOp(conv(name.strip()), table.name, condition, schema=table.schema)
         return sql(f"ALTER TABLE {self._table} ADD CONSTRAINT {self._name(name)} {definition}")
 
-    def _unique(self, old: str, before: str, new: str, after: str) -> None:
-        del new  # the database's name stays: autogenerate compares names where they are given
-        drop = self._drop(old, "unique")
-        head = f"ALTER TABLE {self._table} ADD CONSTRAINT {self._name(old)}"
-        self._found.changes.append(
-            Change(
-                [drop, sql(f"{head} {after}")],
-                [drop, sql(f"{head} {before}")],
-                table=self._pair.name,
-                rule=_RULE,
-                why=f"The constraint {old} of {self._pair.name} becomes {after}, which autogenerate does not compare.",
-            )
-        )
-
     def _validate(self, name: str) -> None:
         safe = self._facts.style == "safe"
         self._found.changes.append(
@@ -199,18 +134,10 @@ class _Compared:
     def _name(self, name: str) -> str:
         return catalog.identifier(self._facts, name.strip())
 
-    def _referenced(self) -> bool:
-        name = self._facts.former.get(self._pair.name, self._pair.name)
-        spelt = re.compile(rf'REFERENCES (?:"?{re.escape(name)}"?|{re.escape(self._table)})\(')
-        return any(
-            kind == "constraint" and any(spelt.search(text) for text in parts.values())
-            for (kind, _), parts in self._here.parts.items()
-        )
-
 
 def _unequal(had: Dict[str, str], wanted: Dict[str, str]) -> None:
     """Take out what is the same on both sides, under whatever name."""
-    for name in [name for name, definition in wanted.items() if had.get(name) == definition]:
+    for name in [name for name, definition in wanted.items() if name in had and _same(had[name], definition)]:
         del had[name], wanted[name]
     for name, definition in list(wanted.items()):
         twin = next((old for old, text in had.items() if _same(text, definition) and old not in wanted), None)
@@ -221,6 +148,8 @@ def _unequal(had: Dict[str, str], wanted: Dict[str, str]) -> None:
 def _same(one: str, other: str) -> bool:
     if one == other:
         return True
+    if one.endswith(_UNCHECKED) != other.endswith(_UNCHECKED):
+        return False
     if not (one.startswith("CHECK") and other.startswith("CHECK")):
         return False
     return _condition(one).replace('"', "").lower() == _condition(other).replace('"', "").lower()
@@ -234,11 +163,6 @@ def _twin(definition: str, had: Dict[str, str]) -> Optional[str]:
         return match[0].replace(" NULLS NOT DISTINCT", "") if match else text.replace(_UNCHECKED, "")
 
     return next((name for name, text in had.items() if core(text) == core(definition)), None)
-
-
-def _taken(side: Dict[str, str]) -> Tuple[Optional[str], Optional[str]]:
-    name = next((name for name, definition in side.items() if definition.startswith("PRIMARY KEY")), None)
-    return (name, side.pop(name)) if name is not None else (None, None)
 
 
 def _kind(definition: str) -> Optional[str]:
@@ -278,5 +202,4 @@ def _sql(constraint: Any, facts: Facts) -> str:
     compiled = constraint.sqltext.compile(
         dialect=facts.dialect, compile_kwargs={"literal_binds": True, "include_table": False}
     )
-    text = str(compiled)
-    return text.replace("%%", "%") if facts.dialect.paramstyle in ("format", "pyformat") else text
+    return plain(facts.dialect, str(compiled))

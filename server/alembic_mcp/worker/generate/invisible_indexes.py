@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Dict, List
+from typing import TYPE_CHECKING, Any, Dict, List, Optional
 
 import sqlalchemy
 from alembic.operations import ops
@@ -13,6 +13,7 @@ from . import catalog
 from .changes import Change, Facts, Phase
 from .covered import Covered
 from .directives import Autocommit, sql
+from .quoting import renamed
 
 if TYPE_CHECKING:
     from .invisible import Invisible, Pair
@@ -28,7 +29,8 @@ def compare(pair: Pair, covered: Covered, found: Invisible, facts: Facts) -> Non
     here, there = (dict(side) for side in pair.parts("index"))
     models = {str(index.name): index for index in pair.table.indexes if index.name}
     for name in list(here):
-        if there.get(name) == here[name] or (pair.name, name) in covered.indexes:
+        same = there.get(name) == here[name] or (not facts.postgresql and _bare(there.get(name)) == _bare(here[name]))
+        if same or (pair.name, name) in covered.indexes:
             del here[name]
             there.pop(name, None)
     _same_under_other_names(here, there)
@@ -47,7 +49,7 @@ def compare(pair: Pair, covered: Covered, found: Invisible, facts: Facts) -> Non
             found.changes.append(Change([create], [create.reverse()], table=pair.name))
     for name, definition in here.items():
         if not definition.endswith(" INVALID"):
-            found.left.append(
+            found.stays.append(
                 f"The index {name} on {pair.name} is only in the database, and autogenerate leaves it alone: "
                 f"{' '.join(definition.split()) or name}."
             )
@@ -82,7 +84,13 @@ def _made_by(index: Any, definition: str, facts: Facts) -> str:
     if facts.postgresql:
         return definition
     query = sqlalchemy.text("SELECT sql FROM sqlite_master WHERE type = 'index' AND name = :name")
-    return str(facts.context.connection.execute(query, {"name": index.name}).scalar())
+    text = str(facts.context.connection.execute(query, {"name": index.name}).scalar())
+    return renamed(text, facts.names_now(index.table.name))
+
+
+def _bare(definition: Optional[str]) -> Optional[str]:
+    """Of SQLite, which keeps an index as it was spelt: without quotes around names."""
+    return None if definition is None else definition.replace('"', "")
 
 
 def _same_under_other_names(here: Dict[str, str], there: Dict[str, str]) -> None:

@@ -10,14 +10,17 @@ from __future__ import annotations
 
 import hashlib
 import re
+from functools import partial
 from typing import Any, Dict, List, Optional, Set, Tuple
 
 import sqlalchemy as sa
 from alembic.operations import ops
 
 from ..kept_names import SCHEMA, TABLE
+from .bringing_back import back
 from .changes import Change, Facts, Phase
-from .directives import Code, sql
+from .directives import sql
+from .quoting import quoted
 
 __all__ = ["Copy", "kept"]
 
@@ -41,7 +44,7 @@ def kept(changes: List[Change], facts: Facts, revision: str) -> Tuple[List[Chang
         facts: what is known.
         revision: id of the first revision that is made of them; it names the side table.
     """
-    work = _Keeping(facts, revision)
+    work = _Keeping(facts, revision, changes)
     found: List[Change] = []
     for change in changes:
         is_drop = isinstance(change.op, (ops.DropColumnOp, ops.DropTableOp)) and facts.live(change.table)
@@ -54,7 +57,7 @@ def kept(changes: List[Change], facts: Facts, revision: str) -> Tuple[List[Chang
     # The indexes of a table that moves go with it.
     found = [each for each in found if not (isinstance(each.op, ops.DropIndexOp) and each.table in work.moved)]
     if work.keeps and facts.postgresql:
-        own = facts.dialect.identifier_preparer.quote(SCHEMA + revision)
+        own = quoted(facts.dialect, SCHEMA + revision)
         first = next(index for index, change in enumerate(found) if change.rule in _RULES)
         create = [sql(f"CREATE SCHEMA IF NOT EXISTS {own}")]
         drop = [sql(f"DROP SCHEMA IF EXISTS {own}")]
@@ -98,7 +101,7 @@ class Copy:
         again: bool = False,
         enums: Optional[Dict[str, str]] = None,
     ) -> None:
-        quote = facts.dialect.identifier_preparer.quote
+        quote = partial(quoted, facts.dialect)
         self._quote, self._postgresql, self._enums = quote, facts.postgresql, enums or {}
         schema = table.rpartition(".")[0]
         self._of = ".".join(quote(part) for part in table.split("."))
@@ -141,10 +144,16 @@ def _short(name: str) -> str:
 class _Keeping:
     """Writes each drop; ``moved`` are the tables that go elsewhere as they are."""
 
-    def __init__(self, facts: Facts, revision: str) -> None:
+    def __init__(self, facts: Facts, revision: str, changes: List[Change]) -> None:
         self._facts = facts
+        self._new_keys = {
+            change.table: [str(getattr(part, "name", part)) for part in op.columns]
+            for change in changes
+            for op in change.up
+            if isinstance(op, ops.CreatePrimaryKeyOp)
+        }
         self._revision = revision
-        self._quote = facts.dialect.identifier_preparer.quote
+        self._quote = partial(quoted, facts.dialect)
         self.moved: Set[str] = set()
         self.keeps = False
         self._taken: Set[str] = set()
@@ -169,11 +178,13 @@ class _Keeping:
         if getattr(add.column, "computed", None) is not None:
             return change  # its values come back by themselves
         key = self._key(table) if self._facts.keep_data or name in self._facts.parked else None
+        if key is not None and column in key:
+            key = self._new_keys.get(table, [])
         if key is not None and (not key or column in key):
             self.warnings.append(f"The values of {name} can't be kept: {table} has no primary key to find them by.")
         if not key or column in key:
             looked_up = self._looked_up(table, column)
-            change.down, stands = self._back(add, table, column, [sql(text) for text, _ in looked_up])
+            change.down, stands = back(self._facts, add, table, [sql(text) for text, _ in looked_up])
             change.loses = f"The values of {name} don't come back: every row gets {stands}."
             for _, source in looked_up:
                 change.loses = f"{name} comes back from {source}: rows that refer to nothing there get {stands}."
@@ -190,7 +201,7 @@ class _Keeping:
             enums={column: str(spelt)} if spelt and self._facts.postgresql else None,
         )
         restored = [copy.bring_back([column], key), f"DROP TABLE {copy.name}"]
-        down, stands = self._back(add, table, column, [sql(text) for text in restored])
+        down, stands = back(self._facts, add, table, [sql(text) for text in restored])
         self.keeps = True
         return Change(
             [sql(copy.make), change.op],
@@ -201,61 +212,6 @@ class _Keeping:
             why=f"The values of {name} are kept in {copy.name} for the downgrade: drop that when nobody will go back "
             "any more, and until then leave it out of what autogenerate compares.",
             loses="" if stands == "NULL" else f"{name}: rows that were added after the upgrade get {stands}.",
-        )
-
-    def _back(self, add: Any, table: str, column: str, restored: List[Any]) -> Tuple[List[Any], str]:
-        """The way back of a dropped column on a table with rows, and what rows get that have no value to go back to."""
-        was, schema, name = add.column, add.schema, add.table_name
-        if was.nullable:
-            return [add, *restored], "NULL"
-        if was.server_default is not None or getattr(was, "identity", None) is not None:
-            return [add, *restored], "the server default"
-        again = was._copy() if hasattr(was, "_copy") else was.copy()
-        neutral = None if self._is_special(was) else _neutral(was.type, self._facts)
-        if neutral is not None:
-            again.server_default = sa.DefaultClause(sa.text(neutral))
-            without = ops.AlterColumnOp(
-                name,
-                column,
-                schema=schema,
-                modify_server_default=None,
-                existing_type=was.type,
-                existing_nullable=False,
-            )
-            # What stands between them keeps them in batch blocks of their own: the first one needs the default.
-            between = restored or [Code("# The default was for the rows that are there.")]
-            return [ops.AddColumnOp(name, again, schema=schema), *between, without], neutral
-        again.nullable = True
-        demanded = self._demanded(table, column, name, schema)
-        return [ops.AddColumnOp(name, again, schema=schema), *restored, demanded], "NULL, and the column stays nullable"
-
-    def _demanded(self, table: str, column: str, bare: str, schema: Optional[str]) -> Any:
-        """SET NOT NULL where all rows have a value: a downgrade must not fail on those that came later."""
-        target = ".".join(self._quote(part) for part in table.split("."))
-        name = self._quote(column)
-        if self._facts.postgresql:
-            return sql(
-                f"DO $$ BEGIN IF NOT EXISTS (SELECT FROM {target} WHERE {name} IS NULL) "
-                f"THEN ALTER TABLE {target} ALTER COLUMN {name} SET NOT NULL; END IF; END $$"
-            )
-        query = f"SELECT 1 FROM {target} WHERE {name} IS NULL LIMIT 1"  # noqa: S608 - likewise
-        of = f", schema={str(schema)!r}" if schema else ""
-        return Code(
-            f"if op.get_bind().execute(sa.text({query!r})).first() is None:\n"
-            f"    with op.batch_alter_table({str(bare)!r}{of}) as batch_op:\n"
-            f"        batch_op.alter_column({column!r}, nullable=False)"
-        )
-
-    @staticmethod
-    def _is_special(column: Any) -> bool:
-        """Whether one value for all rows would break a constraint of the column."""
-        table = column.table
-        if column.primary_key or column.unique or column.foreign_keys:
-            return True
-        unique = [each for each in table.constraints if isinstance(each, (sa.UniqueConstraint, sa.CheckConstraint))]
-        held = [*unique, *(index for index in table.indexes if index.unique)]
-        return any(getattr(each, "name", column) == column.name for one in held for each in one.columns) or any(
-            isinstance(each, sa.CheckConstraint) and str(column.name) in str(each.sqltext) for each in unique
         )
 
     def _looked_up(self, table: str, column: str) -> List[Tuple[str, str]]:
@@ -350,28 +306,3 @@ class _Keeping:
             rule="drop-table",
             why=why,
         )
-
-
-_ZERO = "'00000000-0000-0000-0000-000000000000'"
-_NEUTRAL = (
-    (sa.Boolean, "false"),
-    ((sa.Integer, sa.Numeric, sa.Float), "0"),
-    (sa.JSON, "'{}'"),
-    ((sa.DateTime, sa.Date), "'1970-01-01'"),
-    (sa.Time, "'00:00'"),
-    ((sa.String, sa.LargeBinary), "''"),
-    (sa.ARRAY, "'{}'"),
-)
-
-
-def _neutral(type_: Any, facts: Facts) -> Optional[str]:
-    """A constant for rows that have no value, as SQL; None if the type has none that would stand out."""
-    known = type_.impl if isinstance(type_, sa.types.TypeDecorator) else type_
-    if isinstance(known, sa.Enum):
-        return "'" + str(known.enums[0]).replace("'", "''") + "'" if known.enums else None
-    if type(known).__name__.lower() == "uuid":
-        return _ZERO
-    if type(known).__name__.lower() == "interval" and facts.postgresql:
-        return "'0'"
-    found = next((text for classes, text in _NEUTRAL if isinstance(known, classes)), None)
-    return "0" if found == "false" and not facts.postgresql else found

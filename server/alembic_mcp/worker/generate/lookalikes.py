@@ -78,9 +78,11 @@ def table_renames(changes: List[Change], facts: Facts) -> Dict[str, List[str]]:
             new = each.table or ""
             share = _shared(_columns(change.down[0]), _columns(each.op))
             close = alike(old, new)
-            enough = share > 0.8 or (share >= ALIKE and close >= ALIKE)  # noqa: PLR2004 - nearly all of them
-            same_schema = old.rpartition(".")[0] == new.rpartition(".")[0]
-            if enough and same_schema and (facts.live(old) or close >= ALIKE):
+            enough = share > 0.8 or (share >= ALIKE and close >= ALIKE)  # nearly all of them
+            one_part = (
+                old.rpartition(".")[0] == new.rpartition(".")[0] or old.rpartition(".")[2] == new.rpartition(".")[2]
+            )
+            if enough and one_part and (facts.live(old) or close >= ALIKE):
                 fitting.append((-share - close, new))
         if fitting:
             found[old] = [new for _, new in sorted(fitting)]

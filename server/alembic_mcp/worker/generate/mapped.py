@@ -12,6 +12,7 @@ from alembic.operations import ops
 
 from ..describe import describe
 from .changes import Facts
+from .quoting import quoted
 
 __all__ = ["Names", "RenameColumn", "RenameTable"]
 
@@ -33,6 +34,15 @@ class RenameColumn(ops.AlterColumnOp):
 
 class RenameTable(ops.RenameTableOp):
     """Renders as ``op.rename_table``."""
+
+
+@renderers.dispatch_for(RenameColumn)
+def _rename_column(context: Any, op: RenameColumn) -> str:
+    text = str(renderers.dispatch(ops.AlterColumnOp)(context, op))
+    if "new_column_name=" in text:
+        return text
+    between = ",\n           " if "\n" in text else ", "  # before Alembic 1.15 it leaves the new name out
+    return f"{text[:-1]}{between}new_column_name={str(op.modify_name)!r})"
 
 
 @renderers.dispatch_for(RenameTable)
@@ -75,6 +85,10 @@ class Names:
         table = self.table(self._facts.table(getattr(op, of), schema))
         if table != self._facts.table(getattr(op, of), schema):
             setattr(found, of, (table or "").rpartition(".")[2])
+            if isinstance(op, ops.CreateForeignKeyOp):
+                found.kw = {**op.kw, "source_schema": (table or "").rpartition(".")[0] or None}
+            else:
+                found.schema = (table or "").rpartition(".")[0] or None
         if isinstance(op, ops.CreateIndexOp):
             found.columns = [self._part(table, part) for part in op.columns]
             found.kw = {key: self._option(table, value) for key, value in op.kw.items()}
@@ -84,6 +98,8 @@ class Names:
             found.local_cols = [self.column(table, str(part)) for part in op.local_cols]
             other = self.table(self._facts.table(op.referent_table, op.kw.get("referent_schema")))
             found.referent_table = (other or "").rpartition(".")[2]
+            if other in self.tables.values():
+                found.kw = {**found.kw, "referent_schema": (other or "").rpartition(".")[0] or None}
             found.remote_cols = [self.column(other, str(part)) for part in op.remote_cols]
         return found
 
@@ -130,16 +146,16 @@ class Names:
         if there and table != renamed:
             own.setdefault(table.rpartition(".")[2], renamed.rpartition(".")[2])
         kind, _, rest = known.partition(" INDEX ")
-        return f"{kind} {self._expression(rest.partition(' ON ')[2], own)}"
+        of, _, on = rest.partition(" ON ")[2].partition(" USING ")  # whose table's it is, is known
+        return f"{kind} {renamed} USING {self._expression(on, own)}" if on else f"{kind} {self._expression(of, own)}"
 
     def _expression(self, text: str, own: Dict[str, str]) -> str:
         """SQL with other names; what stands in quotes as a value stays."""
-        quote = self._facts.dialect.identifier_preparer.quote
 
         def other(found: Any) -> str:
             token = found.group()
             name = token[1:-1].replace('""', '"') if token.startswith('"') else token
-            return token if token.startswith("'") or name not in own else str(quote(own[name]))
+            return token if token.startswith("'") or name not in own else quoted(self._facts.dialect, own[name])
 
         return _TOKEN.sub(other, text)
 

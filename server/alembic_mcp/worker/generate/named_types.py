@@ -8,6 +8,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import ARRAY, Enum, TypeDecorator
 
 from ..describe import qualified
+from . import quoting
 
 __all__ = ["NamedType", "literal", "named_type", "named_types", "quoted", "values_in"]
 
@@ -40,9 +41,9 @@ class NamedType(NamedTuple):
 
 def quoted(name: str, schema: Optional[str], dialect: Any) -> str:
     """A name in SQL, with its schema where it is given and not the default one, in quotes where it needs them."""
-    quote = dialect.identifier_preparer.quote
     own = schema if schema and schema != getattr(dialect, "default_schema_name", None) else None
-    return f"{quote(own)}.{quote(name)}" if own else str(quote(name))
+    found = quoting.quoted(dialect, name)
+    return f"{quoting.quoted(dialect, own)}.{found}" if own else found
 
 
 def literal(value: str) -> str:

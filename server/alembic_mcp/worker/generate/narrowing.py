@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from .changes import Facts
 from .lookalikes import kind_of
+from .quoting import quoted
 
 __all__ = ["Narrowing", "narrowing"]
 
@@ -33,7 +34,7 @@ class Narrowing:
         self.cuts = cuts
 
 
-def narrowing(op: Any, facts: Facts) -> Optional[Narrowing]:  # noqa: PLR0911 - one return for each kind of type
+def narrowing(op: Any, facts: Facts) -> Optional[Narrowing]:
     """What an AlterColumnOp may do to values; None if all of them stay as they are, or if that can't be told.
 
     SQLite keeps to no length or precision, so that only another kind of type counts there. Enums that change their
@@ -43,7 +44,7 @@ def narrowing(op: Any, facts: Facts) -> Optional[Narrowing]:  # noqa: PLR0911 - 
     if old is None or new is None:
         return None
     dialect = facts.dialect
-    column = dialect.identifier_preparer.quote(op.column_name)
+    column = quoted(dialect, op.column_name)
     before, after = kind_of(old), kind_of(new)
     spelt = _spelt(new, dialect)
     if before != after:

@@ -13,15 +13,19 @@ from ..differences import flat, listed
 from ..look import metadatas
 from ..rewrites import rewritten
 from ..rewrites.rewrites_table import questions as rewrite_questions
-from .asking import asked, filled
+from .asking import asked, check_answers
 from .changes import Change, Facts, changes_of
 from .data_revision import data_change
+from .fill_targets import filled
+from .fill_trial import try_fills
 from .freeing import freed_first
 from .invisible import integrated, invisible
 from .keeping import kept
+from .quoting import written_plain
 from .renames import renamed
 from .staging import stages
-from .unread import brought_back
+from .text_enums import text_enums
+from .unread import brought_back, completed
 
 __all__ = ["Proposal"]
 
@@ -36,9 +40,10 @@ class Proposal:
             ``drops``: tables that would be dropped;
             ``questions`` that have to be answered first: ``[{"id", "question", "table", "options", "count"}]``;
             ``unfinished``: somebody has to write into the revision before it is whole;
-            ``fills``: what the values that were given are for, see `asking.filled`;
+            ``fills``: what the values that were given are for, see `fill_targets.filled`;
             ``rewrites``: ``[{"rule", "table", "why"}]``;
             ``invisible``: differences that autogenerate can't see and that are not in the revision either;
+            ``in_depth``: it was looked for;
             ``loses``: what the downgrades can't bring back;
             ``changes``: what the revisions change, before they are made safe: table (or ``""``) -> descriptions.
         notes: revision -> paragraphs for its docstring.
@@ -58,6 +63,7 @@ class Proposal:
             "unfinished": False,
             "rewrites": [],
             "invisible": [],
+            "in_depth": False,
             "loses": [],
             "changes": {},
         }
@@ -91,6 +97,7 @@ class Proposal:
             ]
             made += self._staged(script, context)
         revisions.generated_revisions = made
+        written_plain(context)
 
     def data(self, revisions: RevisionContext, context: MigrationContext) -> None:
         """Put the change of rows that was asked for into the revision; ``unfinished``: a person goes on with it."""
@@ -123,7 +130,10 @@ class Proposal:
                 "of its own: it is written as it is, without rewrites."
             )
             return [script]
-        if not changes or self.found["questions"]:
+        if self.found["questions"]:
+            return [script]
+        if not changes:  # what was proposed shall stay as it is
+            script.upgrade_ops, script.downgrade_ops = ops.UpgradeOps([]), ops.DowngradeOps([])
             return [script]
         self._describe(changes, context)
         if self._safe:
@@ -143,16 +153,22 @@ class Proposal:
         changes = renamed(changes, facts, self._args.get("renames") or ())
         self.found["drops"] = [table for table in self.found["drops"] if table not in facts.former.values()]
         unseen = invisible(changes, facts)
-        self.found["invisible"] += unseen.left
+        self.found["in_depth"] = facts.models is not None
+        self.found["invisible"] += [*unseen.left, *unseen.stays]
         self.found["questions"] += unseen.questions
         changes = integrated(changes, unseen)
+        changes, questions = text_enums(changes, facts)
+        self.found["questions"] += questions
         changes, questions = asked(changes, facts)
         self.found["questions"] += questions
         self.found["questions"] += rewrite_questions(changes, facts) if self._safe else []
+        check_answers(facts)
+        if self._safe:
+            try_fills(changes, facts)
         self.found["fills"] = filled(changes, facts)
         if self.found["questions"]:
             return changes
-        changes = freed_first(brought_back(changes, facts))
+        changes = completed(freed_first(brought_back(changes, facts)), facts)
         changes, warnings = kept(changes, facts, script.rev_id)
         self.warnings += warnings
         return changes

@@ -10,10 +10,12 @@ import sqlalchemy
 from alembic.autogenerate.render import _render_column, render_op, renderers
 from alembic.operations import ops
 from sqlalchemy import schema as sa_schema
+from sqlalchemy.sql.elements import conv
 
 from ..schema_sqlite import _checks
 from .changes import Facts
 from .directives import Autocommit, Code, sql
+from .quoting import mentioned, renamed
 
 __all__ = ["PLAIN_INDEX", "Known", "Rebuild", "rebuilt"]
 
@@ -24,6 +26,10 @@ PLAIN_INDEX = re.compile(rf"\(\s*{_QUOTED}(?:\s*,\s*{_QUOTED})*\s*\)\s*$")
 """Ends the SQL of an index that is made of columns, and nothing more."""
 _COLLATE = re.compile(r"\bCOLLATE\s+[\"'`\[]?(\w+)", re.IGNORECASE)
 _COMPUTED = re.compile(r"\bAS\s*\(", re.IGNORECASE)
+_APART = {
+    "fk": "%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s_fkey",
+    "uq": "%(table_name)s_%(column_0_N_name)s_key",
+}
 _CONSTRAINTS = ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN")
 
 
@@ -46,24 +52,37 @@ class Rebuild(ops.ModifyTableOps):
 
 def rebuilt(table: str, directives: List[Any], facts: Facts) -> List[Any]:
     """Directives that do *directives* to a table in batch mode, and lose nothing of it."""
-    plain = ops.ModifyTableOps(table, directives, schema=None)
     if facts.dialect.name != "sqlite":
-        return [plain]
+        return [ops.ModifyTableOps(table, directives, schema=None)]
     known = Known(facts, table)
+    # A batch finds no index that is made of more than columns; SQLite makes and drops them without one.
+    before = [op for op in directives if isinstance(op, ops.DropIndexOp) and not _of_columns(op._reverse)]
+    later = [op for op in directives if isinstance(op, ops.CreateIndexOp) and not _of_columns(op)]
+    directives = [op for op in directives if op not in before and op not in later]
+    return [*before, *(_rebuilt(table, directives, known, facts) if directives else []), *later]
+
+
+def _of_columns(op: Any) -> bool:
+    return op is None or all(isinstance(part, (str, sqlalchemy.Column)) for part in op.columns)
+
+
+def _rebuilt(table: str, directives: List[Any], known: Known, facts: Facts) -> List[Any]:
+    plain = ops.ModifyTableOps(table, directives, schema=None)
     names = {str(op.column_name): str(op.modify_name) for op in directives
              if isinstance(op, ops.AlterColumnOp) and op.modify_name}  # fmt: skip
     tables = {known.table: table} if known.table != table else {}
     gone = {str(op.column_name) for op in directives if isinstance(op, ops.DropColumnOp)}
     new = {str(op.column.name) for op in directives if isinstance(op, ops.AddColumnOp)}
     again = new & set(known.parts)  # they come back, with what went with them
+    generated = facts.generated.setdefault(table, {column.name: (column, at) for column, at in known.generated(set())})
+    now = {name: generated[name] for name in generated if name not in gone | new}
+    facts.generated[table] = {**now, **{str(op.column.name): (op.column, None) for op in directives if _computes(op)}}
     in_place = all(_in_place(op) for op in directives)
     if not known.sql or (in_place and not (again and known.takes(again))):
         return [plain]
     made = Rebuild(table, [op for op in directives if not getattr(op, "nameless", False)])
     made.nameless = [op for op in directives if getattr(op, "nameless", False)]
-    made.checks = [
-        (name, _renamed(text, names)) for name, text in known.unnamed_checks() if not gone & set(_WORD.findall(text))
-    ]
+    made.checks = [(name, renamed(text, names)) for name, text in known.unnamed_checks() if not gone & mentioned(text)]
     made.nameless += [
         ops.CreateUniqueConstraintOp(None, table, columns)
         for columns in known.unnamed_uniques()
@@ -73,12 +92,8 @@ def rebuilt(table: str, directives: List[Any], facts: Facts) -> List[Any]:
     _options(made, known.sql)
     if all(_in_place(op) for op in made.ops):
         made.arguments["recreate"] = repr("always")
-    unnamed = {
-        "fk" if op.constraint_type == "foreignkey" else "uq" for op in directives if getattr(op, "unnamed", False)
-    }
-    if unnamed:
-        made.arguments["naming_convention"] = repr(_convention(facts, unnamed))
-    _generated(made, known, gone | new)
+    _told_apart(made, known, gone, facts)
+    _generated(made, now)
     after = _others_again(known, directives, gone, {**names, **tables})
     more = made.arguments or made.checks or made.nameless or made.columns
     bare = not more and made.ops == directives
@@ -104,18 +119,14 @@ def _others_again(known: Known, directives: List[Any], gone: Set[str], names: Di
     touched = {str(op.index_name) for op in directives if isinstance(op, (ops.CreateIndexOp, ops.DropIndexOp))}
     after: List[Any] = []
     for kind, name, text in known.others():
-        if name in touched or gone & set(_WORD.findall(text)):
+        if name in touched or gone & mentioned(text):
             continue
         if kind == "index":
             after.append(sql(f'DROP INDEX IF EXISTS "{name}"'))
-        after.append(sql(_renamed(text, names)))
+        after.append(sql(renamed(text, names)))
     if after:
         after.insert(0, Code("# SQLite drops them with the old table, and Alembic does not know them."))
     return after
-
-
-def _renamed(text: str, names: Dict[str, str]) -> str:
-    return _WORD.sub(lambda word: names.get(word[0], word[0]), text) if names else text
 
 
 def _in_place(op: Any) -> bool:
@@ -129,13 +140,15 @@ def _in_place(op: Any) -> bool:
 
 
 class Known:
-    """A table as it is."""
+    """A table as it is, with what the revision renames first under its new names."""
 
     def __init__(self, facts: Facts, table: str) -> None:
+        now = table
         self.table = table = facts.former.get(table, table)
         self._connection = facts.context.connection
         rows = self._read("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?", table)
-        self.sql = str(rows[0][0] or "") if rows else ""
+        self.names = facts.names_now(now)
+        self.sql = renamed(str(rows[0][0] or ""), self.names) if rows else ""
         self.parts = dict(_columns(self.sql))
 
     def _read(self, query: str, *values: Any) -> List[Any]:
@@ -151,24 +164,47 @@ class Known:
         """The columns of each UNIQUE without a name: it goes with a column, and has to come back with it."""
         inspector: Any = sqlalchemy.inspect(self._connection)
         found = inspector.get_unique_constraints(self.table)
-        return [list(each["column_names"]) for each in found if not each["name"]]
+        return [[self.now(name) for name in each["column_names"]] for each in found if not each["name"]]
+
+    def nameless(self, kind: str, table: str, facts: Facts) -> Iterator[Any]:
+        """Directives of the foreign keys (``fk``) or UNIQUEs (``uq``) without a name, by the names of then."""
+        inspector: Any = sqlalchemy.inspect(self._connection)
+        now = {old: new for new, old in facts.former.items()}
+
+        def columns(of: str, names: List[str]) -> List[str]:
+            return [now.get(f"{of}.{name}", name).rpartition(".")[2] for name in names]
+
+        if kind == "uq":
+            for names in self.unnamed_uniques():
+                yield ops.CreateUniqueConstraintOp(None, table, names)
+            return
+        for each in inspector.get_foreign_keys(self.table):
+            if not each["name"]:
+                other = str(each["referred_table"])
+                local, remote = columns(self.table, each["constrained_columns"]), each["referred_columns"]
+                more = {key: each["options"].get(key) for key in ("ondelete", "onupdate", "deferrable", "initially")}
+                yield ops.CreateForeignKeyOp(None, table, now.get(other, other), local, columns(other, remote), **more)
+
+    def now(self, name: Any) -> str:
+        """The new name of a column."""
+        return self.names.get(str(name), str(name))
 
     def takes(self, columns: Set[str]) -> bool:
         """Whether a constraint without a name goes with one of the columns."""
-        checks = any(columns & set(_WORD.findall(text)) for _, text in self.unnamed_checks())
+        checks = any(columns & mentioned(text) for _, text in self.unnamed_checks())
         return checks or any(columns & set(each) for each in self.unnamed_uniques())
 
     def collated(self) -> Iterator[Any]:
         """The columns with a collation of their own, complete."""
         for column in self._reflected():
-            found = _COLLATE.search(self.parts.get(str(column["name"]), ""))
+            found = _COLLATE.search(self.parts.get(self.now(column["name"]), ""))
             kind = column["type"]
             if found and hasattr(kind, "collation") and not column.get("computed"):
                 kind = copy.copy(kind)
                 kind.collation = found[1]
                 default = column["default"]
                 yield sa_schema.Column(
-                    column["name"],
+                    self.now(column["name"]),
                     kind,
                     server_default=None if default is None else sqlalchemy.text(default),
                     nullable=column["nullable"],
@@ -176,16 +212,20 @@ class Known:
 
     def generated(self, skipped: Set[str]) -> Iterator[Tuple[Any, Optional[str]]]:
         """The generated columns but *skipped* ones, each with the name of the column before it."""
+        if not self.sql:
+            return
         before: Optional[str] = None
-        hidden = {row[0]: row[1] for row in self._read("SELECT name, hidden FROM pragma_table_xinfo(?)", self.table)}
-        types = {column["name"]: column["type"] for column in self._reflected()}
+        hidden = {
+            self.now(row[0]): row[1] for row in self._read("SELECT name, hidden FROM pragma_table_xinfo(?)", self.table)
+        }
+        types = {self.now(column["name"]): column["type"] for column in self._reflected()}
         for name, text in self.parts.items():
             if name in skipped:
                 continue
             match = _COMPUTED.search(text)
             if hidden.get(name) in (2, 3) and match is not None:
                 expression = text[match.end() : _closing(text, match.end())]
-                computed = sa_schema.Computed(expression.strip(), persisted=hidden[name] == 3)  # noqa: PLR2004 - STORED
+                computed = sa_schema.Computed(expression.strip(), persisted=hidden[name] == 3)  # STORED
                 nullable = not re.search(r"\bNOT\s+NULL\b", text, re.IGNORECASE)
                 yield sa_schema.Column(name, types[name], computed, nullable=nullable), before
             before = name
@@ -197,7 +237,8 @@ class Known:
             "AND sql IS NOT NULL ORDER BY type, name",
             self.table,
         )
-        return [(kind, name, text) for kind, name, text in rows if kind == "trigger" or not PLAIN_INDEX.search(text)]
+        texts = [(kind, name, renamed(text, self.names)) for kind, name, text in rows]
+        return [(kind, name, text) for kind, name, text in texts if kind == "trigger" or not PLAIN_INDEX.search(text)]
 
     def viewed(self) -> bool:
         """Whether a view, or a trigger of another table, reads it."""
@@ -242,20 +283,42 @@ def _nameless(op: Any, prefix: str) -> str:
     return f"{kind}Constraint({', '.join(repr(str(getattr(name, 'name', name))) for name in op.columns)})"
 
 
-def _convention(facts: Facts, kinds: Set[str]) -> Dict[str, str]:
-    """Names for what is read back without one, by kinds, ``fk`` and ``uq``: those that `naming` gives it."""
-    own = getattr(facts.metadata, "naming_convention", None) or {}
-    given = {str(key): value for key, value in own.items() if isinstance(value, str) and isinstance(key, str)}
-    usual = {"fk": "%(table_name)s_%(column_0_N_name)s_fkey", "uq": "%(table_name)s_%(column_0_N_name)s_key"}
-    return {kind: given.get(kind, usual[kind]) for kind in sorted(kinds)}
+def _told_apart(made: Rebuild, known: Known, gone: Set[str], facts: Facts) -> None:
+    """Name what is read back without a name while one of its kind is dropped; the others get none in the end."""
+    drops: List[Any] = [op for op in made.ops if getattr(op, "unnamed", None) is not None]
+    kinds = {"fk" if op.constraint_type == "foreignkey" else "uq" for op in drops}
+    for op in drops:
+        op.constraint_name = conv(_name_apart(op.unnamed, made.table_name))
+    names = {str(op.constraint_name) for op in drops}
+    for kind in sorted(kinds):
+        for each in known.nameless(kind, made.table_name, facts):
+            name, own = _name_apart(each, made.table_name), getattr(each, "local_cols", None) or each.columns
+            if name not in names and not gone & set(own):
+                made.ops.insert(
+                    0,
+                    ops.DropConstraintOp(conv(name), made.table_name, type_={"fk": "foreignkey", "uq": "unique"}[kind]),
+                )
+                made.nameless.append(each)
+    if kinds:
+        made.arguments["naming_convention"] = repr({kind: _APART[kind] for kind in sorted(kinds)})
 
 
-def _generated(made: Rebuild, known: Known, skipped: Set[str]) -> None:
+def _name_apart(op: Any, table: str) -> str:
+    """What `_APART` calls the constraint that *op* makes."""
+    if isinstance(op, ops.CreateForeignKeyOp):
+        return "_".join([table, *map(str, op.local_cols), str(op.referent_table), "fkey"])
+    return "_".join([table, *(str(getattr(part, "name", part)) for part in op.columns), "key"])
+
+
+def _computes(op: Any) -> bool:
+    return isinstance(op, ops.AddColumnOp) and getattr(op.column, "computed", None) is not None
+
+
+def _generated(made: Rebuild, columns: Dict[str, Tuple[Any, Optional[str]]]) -> None:
     """Give the generated columns anew: Alembic would copy their values, which SQLite refuses."""
-    columns = [(column, before) for column, before in known.generated(skipped)]
     if columns:
         note = Code("# Generated columns stay as they are; given anew, their values are not copied.")
-        made.ops = [*made.ops, note, *(_Again(made.table_name, column, before) for column, before in columns)]
+        made.ops = [*made.ops, note, *(_Again(made.table_name, column, before) for column, before in columns.values())]
 
 
 class _Again(ops.AddColumnOp):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
 import sqlalchemy as sa
@@ -12,6 +13,7 @@ from alembic.operations import ops
 from ..errors import CallError
 from .changes import Change, Facts
 from .mapped import Names, RenameColumn, RenameTable
+from .quoting import quoted
 
 __all__ = ["RENAME", "renamed"]
 
@@ -42,7 +44,7 @@ def renamed(changes: List[Change], facts: Facts, wanted: Iterable[Dict[str, Any]
         wanted: ``{"table", "from", "to"}`` for columns, ``{"from", "to"}`` for tables.
 
     Raises:
-        CallError: ``alembic``: nothing of that name is dropped, or added.
+        CallError: ``refused``: nothing of that name is dropped, or added.
     """
     tables, columns = _sorted([*wanted, *_answered(changes, facts)])
     work = _Renaming(changes, facts)
@@ -82,7 +84,7 @@ def _answered(changes: List[Change], facts: Facts) -> List[Dict[str, Any]]:
 
 def _wrong(message: str, possible: List[str]) -> CallError:
     steps = [f"What could be renamed: {'; '.join(possible)}." if possible else "Nothing here could be a rename."]
-    return CallError("alembic", f"{message} Nothing was written.", next_steps=steps)
+    return CallError("refused", f"{message} Nothing was written.", next_steps=steps)
 
 
 class _Renaming:
@@ -94,6 +96,7 @@ class _Renaming:
         self._names = Names(facts)
         self._renames: List[Change] = []
         self._differences: List[Change] = []
+        self._made: Set[str] = set()
 
     def finished(self) -> List[Change]:
         """The renames, then everything else in new names."""
@@ -155,17 +158,23 @@ class _Renaming:
         if drop is None or create is None:
             what = f"no table {old} is dropped" if drop is None else f"no table {new} is added"
             raise _wrong(f"{old} can't be renamed to {new}: {what}.", self._tables_possible())
-        if old.rpartition(".")[0] != new.rpartition(".")[0]:
-            raise _wrong(f"{old} can't be renamed to {new}: they are in different schemas.", [])
+        moves = old.rpartition(".")[0] != new.rpartition(".")[0]
+        if moves and drop.op.table_name != create.op.table_name:
+            steps = "Move it under its own name first, and rename it in a revision after that."
+            raise _wrong(f"{old} can't be renamed to {new} at once: they are in different schemas. {steps}", [])
         name, to, schema = drop.op.table_name, create.op.table_name, create.op.schema
+        up: List[Any] = [RenameTable(name, to, schema=schema)]
+        down: List[Any] = [RenameTable(to, name, schema=schema)]
+        if moves:
+            up, down = self._moved(name, drop.op.schema, schema)
         self._renames.append(
             Change(
-                [RenameTable(name, to, schema=schema)],
-                [RenameTable(to, name, schema=schema)],
+                up,
+                down,
                 table=new,
                 rule=RULE,
-                why=f"{old} is renamed to {new}: its rows stay where they are. Whatever still asks for {old} fails "
-                f"from then on: deploy the code that knows {new} with it.",
+                why=f"{old} is {'moved' if moves else 'renamed'} to {new}: its rows stay where they are. "
+                f"Whatever still asks for {old} fails from then on: deploy the code that knows {new} with it.",
             )
         )
         self._changes.remove(drop)
@@ -180,6 +189,18 @@ class _Renaming:
         self._constraints(old, new, drop.down[0], create.op)
         self._sequences(new)
         self._primary_key(new, drop.down[0], create.op)
+
+    def _moved(self, name: str, schema: Optional[str], to: Optional[str]) -> Tuple[List[Any], List[Any]]:
+        """Up and down of a table's way from one schema into another, with its indexes, constraints and sequences."""
+        quote, default = partial(quoted, self._facts.dialect), self._facts.dialect.default_schema_name
+        one, other = (quote(each or default) for each in (schema, to))
+        up = [ops.ExecuteSQLOp(f"ALTER TABLE {one}.{quote(name)} SET SCHEMA {other}")]
+        down = [ops.ExecuteSQLOp(f"ALTER TABLE {other}.{quote(name)} SET SCHEMA {one}")]
+        if to is not None and f"schema {to}" not in self._facts.database and to not in self._made:
+            self._made.add(to)
+            up.insert(0, ops.ExecuteSQLOp(f"CREATE SCHEMA {other}"))
+            down.append(ops.ExecuteSQLOp(f"DROP SCHEMA {other}"))
+        return up, down
 
     def _columns(self, table: str, was: Any, now: Any) -> None:
         name, schema = now.table_name, now.schema
@@ -210,13 +231,14 @@ class _Renaming:
     def _paired(self, changes: List[Change]) -> List[Change]:
         """Pairs of what is dropped and added that differ in their names alone become renames, or nothing."""
         names, found = self._names, list(changes)
-        for drop in changes:
-            if not isinstance(drop.op, (ops.DropIndexOp, ops.DropConstraintOp)):
-                continue
+        # Of several that are equal, those of the same name belong together.
+        kept = {_name_of_created(change.op) for change in changes if _is_created(change.op)}
+        drops = [change for change in changes if isinstance(change.op, (ops.DropIndexOp, ops.DropConstraintOp))]
+        for drop in sorted(drops, key=lambda each: _name(each.op) not in kept):
             signature = names.signature(drop.down[0], there=True)
-            pair = next(
-                (each for each in found if signature and names.signature(each.op, there=False) == signature), None
-            )
+            pairs = [each for each in found if signature and names.signature(each.op, there=False) == signature]
+            pair = next((each for each in pairs if _name_of_created(each.op) == _name(drop.op)), None)
+            pair = pair or next(iter(pairs), None)
             if pair is None:
                 continue
             old, new = _name(drop.op), names.own_name(pair.op)
@@ -263,7 +285,7 @@ class _Renaming:
 
     def _name(self, change: Change, old: str, new: str, *, index: bool) -> Change:
         table = change.table or ""
-        quote = self._facts.dialect.identifier_preparer.quote
+        quote = partial(quoted, self._facts.dialect)
         schema = table.rpartition(".")[0]
         prefix = f"{quote(schema)}." if schema else ""
         of = prefix + quote(table.rpartition(".")[2])
@@ -296,9 +318,9 @@ class _Renaming:
         rows = facts.context.connection.execute(
             sa.text(_SEQUENCES), {"table": name, "schema": schema or facts.dialect.default_schema_name}
         )
-        quote = facts.dialect.identifier_preparer.quote
-        to = table.rpartition(".")[2]
-        prefix = f"{quote(schema)}." if schema else ""
+        quote = partial(quoted, facts.dialect)
+        now, _, to = table.rpartition(".")
+        prefix = f"{quote(now)}." if now else ""
         for sequence, of in rows.fetchall():
             if sequence != f"{name}_{of}_seq" or (column is not None and of != column[0]):
                 continue
@@ -347,6 +369,12 @@ def _column_name(op: Any) -> Optional[str]:
 def _name(op: Any) -> Optional[str]:
     name = op.index_name if isinstance(op, ops.DropIndexOp) else op.constraint_name
     return None if name is None else str(name)
+
+
+def _is_created(op: Any) -> bool:
+    return isinstance(op, (ops.CreateIndexOp, ops.AddConstraintOp)) and hasattr(
+        op, "constraint_name" if isinstance(op, ops.AddConstraintOp) else "index_name"
+    )
 
 
 def _name_of_created(op: Any) -> Optional[str]:

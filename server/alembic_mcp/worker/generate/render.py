@@ -10,9 +10,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import Script, write_hooks
 
 from .. import scripts
-from ..compare import revision_context, settle
+from ..compare import autogenerate, revision_context, settle
 from ..environment import Environment
-from ..reflection import in_bulk
 from .proposal import Proposal
 from .revision_file import finished, marks_wanted
 from .staging import titled
@@ -38,8 +37,19 @@ def for_revision(args: Dict[str, Any], request: Dict[str, Any]) -> Environment:
     return Environment(request, "revision", autogenerate=_is_auto(args), **_options(args))
 
 
-def rendered(environment: Environment, args: Dict[str, Any]) -> Dict[str, Any]:
-    """What `render` answers, where it is decided already where *environment* connects to. Raises as `render`."""
+def rendered(
+    environment: Environment, args: Dict[str, Any], models: Optional[Callable[[], Any]] = None
+) -> Dict[str, Any]:
+    """What `render` answers, where it is decided already where *environment* connects to.
+
+    Args:
+        environment: the project's.
+        args: the call's.
+        models: gives those of ``models`` if they are not there yet.
+
+    Raises:
+        CallError: as `render`.
+    """
     auto = _is_auto(args)
     context = revision_context(environment, autogenerate=auto, **_options(args))
     proposal = Proposal(args)
@@ -52,8 +62,9 @@ def rendered(environment: Environment, args: Dict[str, Any]) -> Dict[str, Any]:
                 proposal.data(context, migration)
             return
         proposal.prepare(migration)
-        with in_bulk(migration):
-            context.run_autogenerate(heads, migration)
+        autogenerate(context, heads, migration, environment)
+        if models is not None:
+            args["models"] = models()
         proposal.made(context, migration)
 
     if _looks(args, environment):

@@ -89,7 +89,7 @@ def _explained(text: str, notes: List[str]) -> str:
     if end - start == 1:
         body = lines[start].strip()[len(prefix) + len(quote) :]
         message, _, after = body.rpartition(quote)
-        whole = quote if len(quote) == 3 else quote * 3  # noqa: PLR2004 - triple quotes
+        whole = quote if len(quote) == 3 else quote * 3  # triple quotes
         new = f"{prefix}{whole}{message}\n\n{paragraphs}\n{whole}{after}".splitlines()
         return "\n".join([*lines[:start], *new, *lines[end:]]) + "\n"
     at = start

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Dict, List, Mapping, NamedTuple, Optional, Tuple
+from typing import Dict, Mapping, Match, NamedTuple, Optional, Tuple
 
 __all__ = ["Column", "Side", "column"]
 
@@ -12,9 +12,11 @@ _OF_TABLES = frozenset(
 )
 _TWO_WORDS = ("materialized view", "foreign table", "primary key", "foreign key")
 _COLLATE = re.compile(r" COLLATE (\S+)$")
-_IDENTITY = re.compile(r" IDENTITY (ALWAYS|BY DEFAULT)$")
+_IDENTITY = re.compile(r" IDENTITY (ALWAYS|BY DEFAULT)(?: \(([^)]*)\))?$")
 _GENERATED = re.compile(r" GENERATED \((.*)\) ([sv])$", re.DOTALL)
-_WORD = re.compile(r"\w+")
+_OF_SQLITE = re.compile(r" GENERATED (VIRTUAL|STORED)(?: AS \((.*)\))?$", re.DOTALL)
+_TOKEN = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\w+""")
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 
 
 class Column(NamedTuple):
@@ -27,6 +29,7 @@ class Column(NamedTuple):
         generated: the expression it is computed from.
         stored: how it is computed: ``s`` stored, ``v`` when it is read; empty if it is not.
         identity: ``ALWAYS`` or ``BY DEFAULT``; empty if it is none.
+        numbering: the options of the identity that are not as usual: ``start 100 increment 5``.
         collation: if it is not that of the type.
     """
 
@@ -36,6 +39,7 @@ class Column(NamedTuple):
     generated: Optional[str] = None
     stored: str = ""
     identity: str = ""
+    numbering: str = ""
     collation: str = ""
 
 
@@ -47,16 +51,16 @@ def column(definition: str) -> Column:
         found = found._replace(collation=match[1], type=found.type[: match.start()])
     match = _IDENTITY.search(found.type)
     if match:
-        found = found._replace(identity=match[1], type=found.type[: match.start()])
+        found = found._replace(identity=match[1], numbering=match[2] or "", type=found.type[: match.start()])
     match = _GENERATED.search(found.type)
     if match:
         found = found._replace(generated=match[1], stored=match[2], type=found.type[: match.start()])
     kind, default, value = found.type.partition(" DEFAULT ")
     if default:
         found = found._replace(type=kind, default=value)
-    for words, how in ((" GENERATED VIRTUAL", "v"), (" GENERATED STORED", "s")):  # SQLite tells no expression
-        if found.type.endswith(words):
-            found = found._replace(type=found.type[: -len(words)], stored=how, generated="")
+    match = _OF_SQLITE.search(found.type)
+    if match:
+        found = found._replace(type=found.type[: match.start()], stored=match[1][0].lower(), generated=match[2] or "")
     if found.type.endswith(" NOT NULL"):
         found = found._replace(type=found.type[: -len(" NOT NULL")], not_null=True)
     return found
@@ -69,6 +73,7 @@ class Side:
         snapshot: see `schema`.
         dialect: ``postgresql`` or ``sqlite``.
         former: new name -> name in the snapshot, of tables (``t``) and columns (``t.c``) that are renamed.
+        default: the schema that names are without.
 
     Attributes:
         tables: table -> what it is beyond its columns.
@@ -78,12 +83,20 @@ class Side:
         others: (kind, name) -> definition.
     """
 
-    def __init__(self, snapshot: Mapping[str, str], dialect: str, former: Optional[Mapping[str, str]] = None) -> None:
+    def __init__(
+        self,
+        snapshot: Mapping[str, str],
+        dialect: str,
+        former: Optional[Mapping[str, str]] = None,
+        *,
+        default: Optional[str] = None,
+    ) -> None:
         self.tables: Dict[str, str] = {}
         self.columns: Dict[str, Dict[str, str]] = {}
         self.parts: Dict[Tuple[str, str], Dict[str, str]] = {}
         self.others: Dict[Tuple[str, str], str] = {}
         self._sqlite = dialect == "sqlite"
+        self._default = default
         for key, definition in snapshot.items():
             self._note(key, definition)
         if former:
@@ -134,6 +147,13 @@ class Side:
             self.columns[new] = self.columns.pop(old, {})
             for kind, of in [key for key in self.parts if key[1] == old]:
                 self.parts[kind, new] = _replaced(self.parts.pop((kind, of)), {_bare(old): _bare(new)})
+            if old.rpartition(".")[0] != new.rpartition(".")[0]:
+                schema = new.rpartition(".")[0] or self._default or ""
+                on = re.compile(r"(?<= ON )(?:ONLY )?\S+(?=\.\S+ USING )")
+                indexes = self.parts.get(("index", new), {})
+                self.parts["index", new] = {name: on.sub(schema, text) for name, text in indexes.items()}
+            for key, parts in self.parts.items():
+                self.parts[key] = {name: _moved(text, old, new) for name, text in parts.items()}
         for new, old in former.items():
             table, _, name = new.rpartition(".")
             before = old.rpartition(".")[2]
@@ -144,16 +164,21 @@ class Side:
                     self.parts[key] = _replaced(self.parts[key], {before: name})
 
 
+def _moved(text: str, old: str, new: str) -> str:
+    """A definition in which foreign keys refer to *new* instead of *old*."""
+    return re.sub(rf"(?<= REFERENCES ){re.escape(old)}(?=\()", lambda _: new, text)
+
+
 def _bare(name: str) -> str:
     return name.rpartition(".")[2]
 
 
 def _replaced(parts: Dict[str, str], names: Mapping[str, str]) -> Dict[str, str]:
-    def new(text: str) -> str:
-        pieces: List[str] = re.split(r"('(?:[^']|'')*')", text)
-        return "".join(
-            piece if piece.startswith("'") else _WORD.sub(lambda word: names.get(word[0], word[0]), piece)
-            for piece in pieces
-        )
+    def new(found: Match[str]) -> str:
+        name = found[0][1:-1].replace('""', '"') if found[0].startswith('"') else found[0]
+        if found[0].startswith("'") or name not in names:
+            return found[0]
+        to = names[name]
+        return to if _PLAIN.fullmatch(to) else '"' + to.replace('"', '""') + '"'
 
-    return {name: new(definition) for name, definition in parts.items()}
+    return {name: _TOKEN.sub(new, definition) for name, definition in parts.items()}

@@ -29,6 +29,9 @@ def cast_fails(changes: List[Change], facts: Facts) -> List[Change]:
         op = change.op
         using = _using(op, facts)
         retyped = using is not None or any(_using(back, facts) is not None for back in change.down)
+        if isinstance(op, ops.AlterColumnOp) and not retyped and _keeps_old_cast(op, facts):
+            change.up = _steps(op, None, facts)
+            change.down = [step for back in change.down for step in _steps(back, None, facts)]
         if not isinstance(op, ops.AlterColumnOp) or not retyped:
             continue
         changes = _with_default(change, changes)
@@ -84,6 +87,15 @@ def _using(op: Any, facts: Facts) -> Optional[str]:
         by_number = f"{name}::integer::{new.lower()}"
     through_text = "::text" if way == "none" else ""
     return given or by_number or f"{name}{through_text}::{new.lower()}"
+
+
+def _keeps_old_cast(op: Any, facts: Facts) -> bool:
+    """Whether the default would go on to be made as the old type, and be turned into the new one each time."""
+    if op.modify_type is None or not isinstance(op.existing_server_default, sa_schema.DefaultClause):
+        return False
+    default = str(getattr(op.existing_server_default.arg, "text", op.existing_server_default.arg))
+    found = re.search(r"'::(\w+)$", default)
+    return found is not None and {found[1].lower(), _spelt(op.modify_type, facts).lower()} == {"json", "jsonb"}
 
 
 def _steps(op: Any, using: Optional[str], facts: Facts) -> List[Any]:

@@ -33,7 +33,7 @@ def constraint_without_name(changes: List[Change], facts: Facts) -> List[Change]
                 if isinstance(opposite, ops.DropConstraintOp) and not opposite.constraint_name:
                     opposite.constraint_name = name
                     nameless: Any = opposite
-                    nameless.unnamed = directives is change.down  # in the database, as it is now
+                    nameless.unnamed = op if directives is change.down else None  # in the database, as it is now
                 if change.rule is None and directives is change.up:
                     change.why = f"The models leave a constraint of {change.table} without a name: it is called {name}."
     return changes

@@ -13,6 +13,7 @@ from sqlalchemy.schema import CreateIndex
 from ..generate import catalog
 from ..generate.changes import Change, Facts, Phase
 from ..generate.directives import Autocommit, Code, If, With, sql
+from ..generate.quoting import plain
 
 __all__ = ["built", "dropped", "index_without_concurrently"]
 
@@ -58,7 +59,7 @@ def _safe(op: Any, facts: Facts) -> Any:
 def built(op: Any, facts: Facts) -> List[Any]:
     """Directives, for an autocommit block, that build an index whatever an earlier try has left behind."""
     name = catalog.spelt(facts, op.index_name, op.schema).replace("'", "''")
-    drop = ops.DropIndexOp(op.index_name, op.table_name, schema=op.schema)
+    drop = ops.DropIndexOp(op.index_name, table_name=op.table_name, schema=op.schema)
     query = f"SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass('{name}')"  # noqa: S608
     return [
         Code("# What a run that failed has left behind is INVALID: PostgreSQL would never use it."),
@@ -73,12 +74,12 @@ def _create(op: Any, facts: Facts) -> Any:
     if _IF:
         return With(made, if_not_exists=True)
     statement = CreateIndex(made.to_index(facts.context), if_not_exists=True)
-    return sql(str(statement.compile(dialect=facts.dialect)).replace("%%", "%"))
+    return sql(plain(facts.dialect, str(statement.compile(dialect=facts.dialect))))
 
 
 def dropped(op: Any, facts: Facts) -> Any:
     """The directive, for an autocommit block, that drops an index if it is there."""
     if not _IF:
         return sql(f"DROP INDEX CONCURRENTLY IF EXISTS {catalog.spelt(facts, op.index_name, op.schema)}")
-    drop = ops.DropIndexOp(op.index_name, op.table_name, schema=op.schema, postgresql_concurrently=True)
+    drop = ops.DropIndexOp(op.index_name, table_name=op.table_name, schema=op.schema, postgresql_concurrently=True)
     return With(drop, if_exists=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, List, Optional
 
+import sqlalchemy as sa
 from alembic.operations import ops
 from sqlalchemy import schema as sa_schema
 
@@ -12,6 +13,7 @@ from ..generate import catalog
 from ..generate.changes import Change, Facts, Phase
 from ..generate.filling import fill
 from ..generate.not_null import drops_not_null, sets_not_null
+from ..generate.serial_columns import beyond, following, is_serial, started
 
 __all__ = ["not_null_without_default"]
 
@@ -28,7 +30,11 @@ def not_null_without_default(changes: List[Change], facts: Facts) -> List[Change
 
 def _steps(change: Change, facts: Facts) -> Optional[List[Change]]:
     op = change.op
-    if not isinstance(op, ops.AddColumnOp) or not facts.live(change.table):
+    if not isinstance(op, ops.AddColumnOp):
+        return None
+    if is_serial(facts.models, change.table or "", op.column.name) and op.column.server_default is None:
+        return _numbered(change, facts)
+    if not facts.live(change.table):
         return None
     column, where = op.column, f"{change.table}.{op.column.name}"
     default = column.server_default if isinstance(column.server_default, sa_schema.DefaultClause) else None
@@ -36,6 +42,8 @@ def _steps(change: Change, facts: Facts) -> Optional[List[Change]]:
         return None  # computed or identity: the database fills it
     text = describe(op, facts.dialect)["column"]["server_default"]
     value = facts.fills.get(where)
+    if value is None and column.primary_key and not facts.postgresql and isinstance(column.type, sa.Integer):
+        value = "rowid"
     if value is None and default is not None and facts.postgresql and not catalog.unvarying(facts, text):
         value = text
     if value is None or (default is not None and not facts.postgresql and where not in facts.fills):
@@ -91,6 +99,35 @@ def _staged(change: Change, facts: Facts, value: str, default: Any) -> List[Chan
             )
         )
     return steps
+
+
+def _numbered(change: Change, facts: Facts) -> List[Change]:
+    """What the models have as SERIAL: Alembic would add it without a sequence."""
+    op, table = change.op, change.table
+    name, where = str(op.column.name), f"{change.table}.{op.column.name}"
+    expand = [_bare(op), *started(facts, op.table_name, op.column, op.schema)]
+    demanded = sets_not_null(facts, op.table_name, name, op.column.type, op.schema)
+    why = f"{where} gets a sequence of its own, which numbers the rows."
+    if not facts.live(table):
+        return [Change([*expand, *demanded], change.down, table=table, rule=RULE, why=why)]
+    given = facts.fills.get(where)
+    value = given or following(facts, op.table_name, name, op.schema)
+    update = fill(facts, op.table_name, name, value, op.schema)
+    if given:
+        update.append(beyond(facts, op.table_name, name, op.schema))
+    sets = f"Sets {where} to {given}" if given else f"Numbers {where}"
+    return [
+        Change(expand, change.down, table=table, rule=RULE, why=why),
+        Change(update, [], table=table, phase=Phase.BACKFILL, rule=RULE, why=f"{sets} in the rows that have no value."),
+        Change(
+            demanded,
+            drops_not_null(op.table_name, name, op.column.type, op.schema),
+            table=table,
+            phase=Phase.CONTRACT,
+            rule=RULE,
+            why=f"Makes {where} NOT NULL, now that each row has a number.",
+        ),
+    ]
 
 
 def _bare(op: Any) -> Any:

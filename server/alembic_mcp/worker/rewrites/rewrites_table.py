@@ -39,7 +39,10 @@ def questions(changes: List[Change], facts: Facts) -> List[Dict[str, Any]]:
     found = []
     for change in changes:
         where = _where(change, facts)
-        if where is None or f"rewrite:{where}" in facts.answers:
+        if where is None:
+            continue
+        facts.asked[f"rewrite:{where}"] = [EXPAND, IN_PLACE]
+        if f"rewrite:{where}" in facts.answers:
             continue
         rows, op = facts.rows[change.table or ""], change.op
         new = _spelt(op.modify_type, facts)
