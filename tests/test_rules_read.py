@@ -1,5 +1,7 @@
 """The rules on operations that were only read: no rehearsal, no schema, rows that nobody counted."""
 
+from dataclasses import replace
+
 import pytest
 
 from alembic_mcp.operations import (
@@ -21,11 +23,13 @@ from alembic_mcp.operations import (
     DropTable,
     Insert,
     Revision,
+    Statement,
     Update,
 )
 from alembic_mcp.review.engine import review
 from alembic_mcp.review.questions import Answer, Facts, RowCount
 from alembic_mcp.review.rules import RULES
+from alembic_mcp.review.sql import read
 
 UNIQUE, FOREIGN, PRIMARY = ConstraintKind.UNIQUE, ConstraintKind.FOREIGN_KEY, ConstraintKind.PRIMARY_KEY
 UP, DOWN = Direction.UPGRADE, Direction.DOWNGRADE
@@ -42,6 +46,7 @@ SCHEMA = {
     "index t_b on t": "CREATE INDEX t_b ON public.t USING btree (b, owner)",
     "table e": "partition by RANGE (at)", "table e_p1": "partition FOR VALUES FROM (1) TO (2) inherits e",
 }  # fmt: skip
+ONE = (Statement(sql="ALTER TABLE t ADD COLUMN key bigserial PRIMARY KEY"),)
 EMPTY = Facts({RowCount("t"): Answer(0)})
 
 
@@ -72,6 +77,12 @@ def drop(name, **more):
         pytest.param([Update(table="t", columns=("a",), where="id = 1")], [("writes-data", "info")], id="update some"),
         pytest.param([Insert(table="t")], [("writes-data", "info")], id="insert"),
         pytest.param([CreateTable(table="n"), Insert(table="n"), Update(table="n")], [], id="a table that is new"),
+        pytest.param([CreateTable(table="n"), Update(table="n"),
+                      AlterColumn(table="n", column="a", type="VARCHAR(10)", existing_type="VARCHAR(20)")], [],
+                     id="a new table that an update can't have filled"),
+        pytest.param([AddColumn(table="t", column=Column("key", "bigserial", primary_key=True), statements=ONE),
+                      AddConstraint(table="t", name=None, kind=PRIMARY, columns=("key",), statements=ONE)],
+                     [("changes-primary-key", "warning")], id="a column that is the primary key, told once"),
         pytest.param([AlterColumn(table="t", column="a", type="VARCHAR(10)", existing_type="VARCHAR(20)")],
                      [("narrows-type", "warning")], id="shorter"),
         pytest.param([AlterColumn(table="t", column="a", type="VARCHAR(10)")], [], id="nobody knows what it was"),
@@ -121,6 +132,8 @@ def test_what_is_read_is_judged_like_what_was_measured(ops, found):
         pytest.param([DropTable(table="e_p1"), DropTable(table="e")], [], id="partition with its table"),
         pytest.param([AddColumn(table="t", column=Column("c", "TEXT")), DropColumn(table="t", column="b")],
                      ["drop-column-takes-constraints", "rename-read-as-drop"], id="same type, other name"),
+        pytest.param([AddColumn(table="t", column=Column("c", "VARCHAR(20)")), DropColumn(table="t", column="b")],
+                     ["drop-column-takes-constraints"], id="a shorter type, and another name"),
     ],
 )  # fmt: skip
 def test_the_schema_says_what_the_operation_does_not(ops, found):
@@ -167,6 +180,47 @@ def test_a_table_without_rows_is_left_in_peace(op):
 )  # fmt: skip
 def test_a_downgrade_is_judged_for_the_day_it_is_needed(upgrade, downgrade, found):
     assert [one.rule for one in judge(*upgrade, downgrade=downgrade)] == found
+
+
+@pytest.mark.parametrize(
+    ("sql", "found"),
+    [
+        pytest.param("ALTER TABLE t ADD CONSTRAINT u UNIQUE (a)",
+                     [("unique-builds-index", "danger"), ("unique-with-duplicates", "info")],
+                     id="what rows might be like, where nobody looked, does not warn besides"),
+        pytest.param("CREATE UNIQUE INDEX CONCURRENTLY u ON t (a)", [("unique-with-duplicates", "warning")],
+                     id="nobody looked, and nothing else warns"),
+        pytest.param("CREATE MATERIALIZED VIEW m AS SELECT 1 AS a; CREATE UNIQUE INDEX u ON m (a)", [],
+                     id="the index of a new materialized view"),
+        pytest.param("CREATE INDEX u ON ONLY t (a)", [], id="a partitioned table without its partitions"),
+        pytest.param("SET lock_timeout = 0; ALTER TABLE t ADD c int", [("no-lock-timeout", "info")], id="no limit"),
+        pytest.param("SET lock_timeout TO DEFAULT; ALTER TABLE t ADD c int", [("no-lock-timeout", "info")], id="reset"),
+        pytest.param("SELECT set_config('lock_timeout', '0', true); ALTER TABLE t ADD c int",
+                     [("no-lock-timeout", "info")], id="no limit, by a function"),
+        pytest.param("SET LOCAL lock_timeout = '500ms'; ALTER TABLE t ADD c int", [], id="half a second"),
+    ],
+)  # fmt: skip
+def test_sql_that_was_only_read_is_judged(sql, found):
+    wanted = {"index-without-concurrently", "no-lock-timeout", "unique-builds-index", "unique-with-duplicates"}
+    alone = wanted if "lock_timeout" in sql else wanted - {"no-lock-timeout"}
+    revision = Revision("r1", "r1.py", upgrade=tuple(replace(op, line=7) for op in read(sql, "postgresql", "public")))
+
+    assert listed(review([revision], Facts(), "postgresql", rules=[r for r in RULES if r.name in alone])) == found
+
+
+@pytest.mark.parametrize(
+    ("made", "dropped"),
+    [
+        pytest.param(CreateObject(kind="type", name="mood"), DropObject(kind="type", name="mood"), id="type"),
+        pytest.param(AddConstraint(table="t", name="f", kind=FOREIGN, columns=("a",), references="p"), drop("f"),
+                     id="constraint"),
+    ],
+)  # fmt: skip
+def test_what_an_earlier_revision_of_the_path_made_is_not_missed(made, dropped):
+    path = [Revision("r1", "r1.py", upgrade=(made,)), Revision("r2", "r2.py", upgrade=(dropped,))]
+
+    assert review(path, Facts(), "postgresql", rules=[rule for rule in RULES if rule.name in MINE]) == []
+    assert review(path[1:], Facts(), "postgresql", rules=[rule for rule in RULES if rule.name in MINE]) != []
 
 
 def test_an_applied_file_that_changed_is_worse_where_it_is_undone():

@@ -23,11 +23,6 @@ LONG = 60
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def anyio_backend():
-    return "asyncio"
-
-
 @pytest.fixture(params=[True, False], ids=["fork", "once"])
 def start(request):
     """Makes a worker; each test runs with forks of a warm process, and with a process for each call."""

@@ -257,6 +257,18 @@ def test_the_whole_path_is_run_in_one_transaction_as_the_real_run_will(make, dat
     assert "unsafe use of new value" in found["revisions"]["r5"]["upgrade_error"]["message"]
 
 
+def test_a_downgrade_that_fails_only_after_those_behind_it_is_told(make, database):
+    database.run("CREATE TABLE t (n int CONSTRAINT positive CHECK (n > 0))")
+    project = make()
+    back = 'op.execute("ALTER TABLE t ADD CONSTRAINT positive CHECK (n > 0)")'
+    project.revision("r1", 'op.execute("ALTER TABLE t DROP CONSTRAINT positive")', back)
+    project.revision("r2", 'op.execute("INSERT INTO t VALUES (-1)")', 'op.execute("SELECT 1")')
+    found = rehearse(project, postgresql(database))["revisions"]
+    assert (found["r2"]["downgraded"], found["r2"]["downgrade_error"]) == (True, None)
+    assert (found["r1"]["upgraded"], found["r1"]["downgraded"]) == (True, False)
+    assert "is violated by some row" in found["r1"]["downgrade_error"]["message"]
+
+
 def test_an_enum_value_shows_in_the_delta(make, database):
     project = make()
     project.revision("r1", "op.execute(\"CREATE TYPE mood AS ENUM ('glad')\")", 'op.execute("DROP TYPE mood")')

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 from worker_project import SYNC, Project
 
-from alembic_mcp.worker import schema, schema_sqlite
+from alembic_mcp.worker import schema, schema_postgresql, schema_sqlite
 
 PLAIN = "CREATE TABLE a (id INTEGER PRIMARY KEY, name VARCHAR(10) NOT NULL DEFAULT 'x')"
 
@@ -106,3 +106,29 @@ def test_two_thousand_revisions_cost_nothing_where_an_index_is_given(tmp_path):
     assert project.call("look", indexed=True)["heads"] == ["r1998"]
     with closing(sqlite3.connect(tmp_path / "app.db")) as connection:
         assert connection.execute("SELECT * FROM alembic_version").fetchall() == [("r1998",)]
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "same"),
+    [
+        ("state IN ('new', 'paid')", "state IN ('new', 'paid')", True),
+        ("state IN ('new', 'paid')", "state = ANY (ARRAY['new', 'paid'])", True),
+        ("state IN ('new', 'paid')", "((state)::text = ANY ((ARRAY['new'::varchar, 'paid'::varchar])::text[]))", True),
+        ("length(state) > 3", "(length((state)::text)) > 3", True),
+        ("state IN ('new', 'paid')", "state IN ('new', 'paid', 'sent')", False),
+        ("(a > 1 OR a < 0) AND a <> 5", "a > 1 OR (a < 0 AND a <> 5)", False),
+        ("a > 1", "a::numeric > 1", False),
+    ],
+)
+def test_a_check_that_is_written_otherwise_is_restored_if_it_says_the_same(shared_database, first, again, same):
+    found = []
+    engine = sa.create_engine(shared_database.url(), poolclass=sa.pool.NullPool)
+    with engine.connect() as connection:
+        for condition in (first, again):
+            connection.exec_driver_sql("CREATE TABLE o (a integer, state varchar(20) DEFAULT 'new')")
+            connection.exec_driver_sql(f"ALTER TABLE o ADD CONSTRAINT k CHECK ({condition})")
+            found.append(schema_postgresql.snapshot(connection, "alembic_version", None))
+            connection.rollback()
+    assert [line.partition(" was ")[0] for line in schema.not_restored(*found)] == (
+        [] if same else ["constraint k on o"]
+    )

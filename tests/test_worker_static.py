@@ -370,3 +370,31 @@ def test_a_file_that_is_no_python_is_unreadable(tmp_path):
 def test_an_unknown_dialect_is_an_error(read):
     with pytest.raises(CallFailed, match="nodb"):
         read("pass", dialect="nodb")
+
+
+CONVENTION = {
+    "uq": "uq_%(table_name)s_%(column_0_name)s", "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s", "pk": "pk_%(table_name)s",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("code", "plain", "by_convention"),
+    [
+        ('op.create_unique_constraint(None, "people", ["note"])', None, "uq_people_note"),
+        ('op.create_check_constraint("adult", "people", "age > 17")', "adult", "ck_people_adult"),
+        ('op.create_foreign_key(None, "people", "owners", ["owner"], ["id"])', None, "fk_people_owner_owners"),
+        ('op.create_primary_key(None, "people", ["id"])', None, "pk_people"),
+        ('op.create_unique_constraint(op.f("mine"), "people", ["note"])', "mine", "mine"),
+        ('op.drop_constraint("adult", "people", type_="check")', "adult", "ck_people_adult"),
+        ('op.drop_constraint(op.f("adult"), "people", type_="check")', "adult", "adult"),
+        ('op.drop_constraint(None, "people", type_="unique")', None, None),
+        ('op.create_index(None, "people", ["note"])', "ix_people_note", "ix_people_note"),
+    ],
+)
+def test_constraints_are_called_what_the_models_convention_makes_of_their_names(read, code, plain, by_convention):
+    for naming, name in ((None, plain), (CONVENTION, by_convention)):
+        found, _, _ = read(code, naming_convention=naming)
+        [item] = found["upgrade"]["operations"]
+        assert item["name"] == name
+        assert all(name in one["sql"] for one in found["upgrade"]["statements"] if name)

@@ -11,10 +11,16 @@ COUNTED = ("drop-table", "drop-column", "truncate", "delete-rows", "drops-partit
 LOSING = (*COUNTED, "narrows-type", "update-all-rows", "drop-schema", "enum-value-removed")
 """Rules about what is gone, or is something else, afterwards."""
 _NARROWS = "narrows-type"
+_TRANSLATES = "enum-value-removed"
 
 
 def destroys(finding: Finding) -> bool:
-    """True if rows or values go that nothing brings back; a narrower type does so where it changes them silently."""
+    """True if rows or values go that nothing brings back.
+
+    A narrower type does so where it changes them silently, and an enum without a value where rows get another one.
+    """
     if finding.rule == _NARROWS:
         return finding.severity is Severity.DANGER
+    if finding.rule == _TRANSLATES:
+        return finding.severity is Severity.DANGER and "rows" in finding.evidence
     return finding.rule in COUNTED and finding.severity is not Severity.INFO

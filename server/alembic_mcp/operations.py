@@ -1,7 +1,7 @@
 """What a revision does, as data: the worker records it, `review.reading` builds it, the rules read it.
 
 An operation is what the revision asked for (an Alembic directive or a parsed SQL statement) together with the
-statements that it sent and, where it was rehearsed, what the database did with them (`Measured`).
+statements that it sent and, where it was rehearsed, what the database did with them (`recorded`).
 
 Tables are named ``table`` in the default schema and ``schema.table`` elsewhere, unquoted.
 """
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from .direction import Direction
-from .locks import LockMode
+from .recorded import Dropped, Lock, Measured, RecordedError, Rehearsed, Statement
 
 __all__ = [
     "AddColumn",
@@ -57,77 +57,6 @@ class ConstraintKind(StrEnum):
     FOREIGN_KEY = "foreign key"
     CHECK = "check"
     EXCLUDE = "exclude"
-
-
-@dataclass(frozen=True)
-class Lock:
-    """A table lock that a statement acquired and that its transaction held to its end."""
-
-    mode: LockMode
-    table: str
-
-
-@dataclass(frozen=True)
-class Dropped:
-    """An object that a statement dropped, named by the database, cascades included.
-
-    Attributes:
-        kind: as PostgreSQL's event trigger names it: ``table``, ``table column``, ``index``, ``view``, ...
-        name: unquoted identity: ``persons``, ``persons.email``, ``other_schema.persons``.
-    """
-
-    kind: str
-    name: str
-
-
-@dataclass(frozen=True)
-class Measured:
-    """What the database was seen to do with one statement on the scratch database.
-
-    Attributes:
-        locks: acquired by this statement and held to the end of its transaction; ACCESS SHARE left out.
-        rewritten: tables whose storage was written anew.
-        scanned: tables read from end to end.
-        indexes_built: (index, table) pairs.
-        created: (kind, name) pairs; ``altered`` likewise.
-        dropped: every object that went, cascades included.
-        complete: True if objects were watched by event triggers, so that what is not listed did not happen.
-    """
-
-    locks: tuple[Lock, ...] = ()
-    rewritten: tuple[str, ...] = ()
-    scanned: tuple[str, ...] = ()
-    indexes_built: tuple[tuple[str, str], ...] = ()
-    created: tuple[tuple[str, str], ...] = ()
-    altered: tuple[tuple[str, str], ...] = ()
-    dropped: tuple[Dropped, ...] = ()
-    complete: bool = False
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One SQL statement as it was sent to the database (or, unrehearsed, as it would be sent).
-
-    Attributes:
-        sql: the text, with the placeholders of the driver.
-        line: line in the revision file that led to it, 0 if unknown.
-        autocommit: sent outside the transaction of the revision.
-        milliseconds: time on the (empty) scratch database.
-        rows: rows touched on the scratch database; None if the driver does not say.
-        measured: None if it was not run, or the database cannot be watched.
-        operation: name of the Alembic operation that sent it, ``AddColumnOp``; None if it was sent directly.
-        transaction: statements with the same number ran in one transaction; 0 if unknown.
-    """
-
-    sql: str
-    line: int = 0
-    autocommit: bool = False
-    milliseconds: float = 0.0
-    rows: int | None = None
-    measured: Measured | None = None
-    operation: str | None = None
-    transaction: int = 0
-    error: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -238,7 +167,10 @@ class AlterColumn(Operation):
 
 @dataclass(frozen=True, kw_only=True)
 class CreateIndex(Operation):
-    """CREATE INDEX; ``where`` is the condition of a partial one, ``nulls_equal`` is NULLS NOT DISTINCT."""
+    """CREATE INDEX; ``where`` is the condition of a partial one, ``nulls_equal`` is NULLS NOT DISTINCT.
+
+    With ``only`` the partitions of a partitioned table are left out: no row is read.
+    """
 
     table: str
     name: str | None
@@ -248,6 +180,7 @@ class CreateIndex(Operation):
     if_not_exists: bool = False
     where: str | None = None
     nulls_equal: bool = False
+    only: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -378,44 +311,6 @@ class Unrecognised(Operation):
 
     sql: str
     writes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class RecordedError:
-    """How a revision's function failed on the scratch database.
-
-    Attributes:
-        message: type and text of the exception, redacted.
-        sql: the statement that failed, if one did.
-        line: line in the revision file, 0 if unknown.
-    """
-
-    message: str
-    sql: str | None = None
-    line: int = 0
-
-
-@dataclass(frozen=True)
-class Rehearsed:
-    """What became of one revision on the scratch database; None: not tried, or not known.
-
-    Attributes:
-        restored: the schema after upgrade and downgrade equals the one before.
-        not_restored: what differs, one plain line each: ``index ix_a on a is missing``.
-        downgrade_empty: the downgrade sent no statement although the upgrade did.
-        downgrade_missing: the file defines no ``downgrade``.
-    """
-
-    upgraded: bool | None = None
-    downgraded: bool | None = None
-    restored: bool | None = None
-    reupgraded: bool | None = None
-    not_restored: tuple[str, ...] = ()
-    upgrade_error: RecordedError | None = None
-    downgrade_error: RecordedError | None = None
-    reupgrade_error: RecordedError | None = None
-    downgrade_empty: bool = False
-    downgrade_missing: bool = False
 
 
 @dataclass(frozen=True)

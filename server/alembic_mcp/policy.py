@@ -312,6 +312,9 @@ class _Change:
             if not ran and not revision.operations(self.running):
                 why = f"Nothing is known about what {revision.revision} does: it was not rehearsed."
                 yield Escalation(rule="unrecognised-statement", why=why, level=Level.CLIENT)
+            elif not ran and self.running is Direction.DOWNGRADE:
+                why = f"The downgrade of {revision.revision} was not rehearsed: it is known only by what its file says."
+                yield Escalation(rule="unclear-rollback", why=why, level=Level.CLIENT)
             if self.running is Direction.UPGRADE and (tried is None or tried.downgraded is None):
                 if tried is not None and (tried.downgrade_missing or tried.downgrade_error is not None):
                     continue  # said by a finding

@@ -15,7 +15,7 @@ persons = sa.table("persons", sa.column("id"), sa.column("name"))
 
 
 def upgrade():
-    op.execute("DELETE FROM persons")  # finds: delete-rows=danger
+    op.execute("DELETE FROM persons")  # finds: delete-rows=blocker
     op.execute("DELETE FROM persons WHERE 1 = 1")  # finds: delete-rows
     op.execute(persons.delete().where(persons.c.id == 7))  # finds: delete-rows
     gone = sa.text("WITH gone AS (DELETE FROM persons WHERE id = :id RETURNING *) SELECT * FROM gone")

@@ -27,9 +27,12 @@ def upgrade():
     op.execute("GRANT SELECT ON persons TO CURRENT_USER")
     op.execute("REVOKE ALL ON persons FROM PUBLIC")
     op.execute("ALTER TABLE orders ENABLE ROW LEVEL SECURITY")
+    op.execute("ALTER TABLE orders ENABLE TRIGGER ALL")
     op.create_table("pets", sa.Column("id", sa.BigInteger, primary_key=True))
     op.execute("ALTER TABLE pets DISABLE TRIGGER ALL")
 
 
 def downgrade():
+    op.execute("ALTER TABLE orders DISABLE ROW LEVEL SECURITY")
+    op.execute("ALTER TABLE orders DISABLE TRIGGER ALL")
     raise NotImplementedError("restore a backup")  # finds: irreversible-downgrade

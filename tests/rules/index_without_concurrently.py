@@ -8,6 +8,9 @@ CREATE TABLE persons (id int PRIMARY KEY, name text, email text);
 INSERT INTO persons VALUES (1, 'a', 'b');
 CREATE INDEX ix_persons_old ON persons (name);
 CREATE TABLE nobody (id int PRIMARY KEY, name text);
+CREATE TABLE events (id int, at date) PARTITION BY RANGE (at);
+CREATE TABLE events_1 PARTITION OF events DEFAULT;
+INSERT INTO events VALUES (1, '2026-01-01');
 """
 
 
@@ -23,9 +26,12 @@ def upgrade():
     op.create_index("ix_nobody_name", "nobody", ["name"])
     op.create_table("pets", sa.Column("id", sa.BigInteger, primary_key=True), sa.Column("name", sa.Text, index=True))
     op.create_index("ix_pets_id", "pets", ["id"])
+    op.execute("CREATE INDEX ix_events_at ON ONLY events (at)")
+    op.execute("DROP INDEX IF EXISTS ix_that_never_was")
 
 
 def downgrade():
+    op.drop_index("ix_events_at", "events")  # finds: index-without-concurrently=info
     op.drop_index("ix_pets_id", "pets")
     op.drop_table("pets")  # finds: lossy-downgrade
     op.drop_index("ix_nobody_name", "nobody")

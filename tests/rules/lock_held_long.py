@@ -23,6 +23,8 @@ def upgrade():
     op.create_index("ix_few", "few", ["name"])  # finds: index-without-concurrently
     op.create_index("ix_orders", "orders", ["total"])  # finds: index-without-concurrently, lock-held-long
     op.create_index("ix_persons", "persons", ["name"])  # finds: index-without-concurrently
+    op.add_column("persons", sa.Column("few_id", sa.BigInteger))
+    op.create_foreign_key("fk", "persons", "few", ["few_id"], ["id"])  # finds: foreign-key-validates, foreign-key-without-index
 
 
 def downgrade():

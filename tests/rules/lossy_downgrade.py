@@ -14,6 +14,8 @@ def upgrade():
     op.create_table("pets", sa.Column("id", sa.BigInteger, primary_key=True))
     op.add_column("persons", sa.Column("name", sa.Text))
     op.alter_column("persons", "old", new_column_name="new")  # finds: rename-column
+    op.execute("CREATE TABLE _alembic_mcp_kept_1 AS SELECT id, email FROM persons")
+    op.execute("CREATE TABLE _alembic_mcp_kept_2 AS SELECT id, email FROM persons")
     op.execute("CREATE TABLE emails AS SELECT id, email FROM persons")
     op.drop_column("persons", "email")  # finds: drop-column
 
@@ -21,7 +23,10 @@ def upgrade():
 def downgrade():
     op.add_column("persons", sa.Column("email", sa.Text))
     op.execute("UPDATE persons SET email = emails.email FROM emails WHERE emails.id = persons.id")
-    op.drop_table("emails")  # finds: lossy-downgrade=info
+    op.execute("UPDATE persons SET email = k.email FROM _alembic_mcp_kept_1 k WHERE k.id = persons.id")
+    op.drop_table("_alembic_mcp_kept_1")
+    op.drop_table("_alembic_mcp_kept_2")  # finds: lossy-downgrade=info
+    op.drop_table("emails")
     op.alter_column("persons", "new", new_column_name="old")
     op.drop_column("persons", "name")
     op.drop_table("pets")

@@ -19,6 +19,9 @@ def upgrade():
 
     for column in COLUMNS:
         op.execute(f"ALTER TABLE {TABLE} ADD {column} text")
+    for month in range(11, 13):
+        following = month + 1 if month < 12 else f"{month - 11}"
+        op.execute(f"SELECT {month}, {following}")
     op.execute("SELECT 5 " + "FROM persons")
     op.execute(sa.text("SELECT 6 FROM persons WHERE name = :name").bindparams(name=name))
 

@@ -70,7 +70,7 @@ def _question(op: Update | Delete, context: Context) -> Question | None:
 
 
 def _put(op: Update | Delete, context: Context) -> Matching | None:
-    from .expressions import is_plain, translated  # noqa: PLC0415 - sqlglot takes long to import
+    from .expressions import is_plain, translated  # sqlglot takes long to import
 
     original = context.names.table(op.table)
     if op.where is None or original is None or not is_plain(op.where, context.path.dialect, queries=True):

@@ -107,7 +107,7 @@ def _cascade(words: Words) -> bool:
     return words.take_any("CASCADE", "RESTRICT") == "CASCADE"
 
 
-def _alter(words: Words, table: str) -> list[Operation]:  # noqa: PLR0911 - one return for each action
+def _alter(words: Words, table: str) -> list[Operation]:
     if words.sees("CONSTRAINT") or (words.naming.sqlglot == "mysql" and words.sees_any("INDEX", "CHECK")):
         return [_other(words, table, "ALTER")]
     words.take("COLUMN")

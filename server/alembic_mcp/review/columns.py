@@ -49,7 +49,7 @@ def column(words: Words, table: str) -> Definition:
     return Definition(found, tuple(constraints))
 
 
-def _property(words: Words, found: Column) -> Column:  # noqa: C901, PLR0911 - one branch for each property
+def _property(words: Words, found: Column) -> Column:  # noqa: C901 - one branch for each property
     """Read one property of a column that is no constraint of its own."""
     if words.take("NOT", "NULL"):
         if words.take("ENABLE") or words.take("NO", "INHERIT"):

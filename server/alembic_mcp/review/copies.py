@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..operations import CreateTable, DropTable, Insert, Operation, Truncate
+from ..operations import CreateTable, DropTable, Insert, Operation, Truncate, Update
 from .context import Context
 from .words import Naming, Unreadable, Words, split
 
-__all__ = ["Copy", "copy_of"]
+__all__ = ["Copy", "copy_of", "put_back"]
+
+_KEPT = ("alembic_mcp_kept_", "_alembic_mcp_kept_")
+"""How the side tables of ``keep_data`` begin, or the schemas that they are in; see `worker.kept_names`."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,24 @@ def copy_of(table: str, column: str | None, context: Context) -> Copy | None:
             if any(_copies(words, table, column, context) for words in _statements(statement.sql, side, context)):
                 return Copy(side, op.line) if not context.around(DropTable, Truncate, table=side) else None
     return None
+
+
+def put_back(table: str, context: Context) -> Operation | None:
+    """What has put the rows or values of a side table of ``keep_data`` back, before, in the same direction.
+
+    None for any other table: that a query reads it says nothing about what becomes of its rows.
+    """
+    if not table.startswith(_KEPT):
+        return None
+    parts = table.split(".")
+    return next(
+        (
+            op
+            for op in context.prior.of(Insert, Update)
+            if op.tables[0] != table and any(all(part in one.sql for part in parts) for one in op.statements)
+        ),
+        None,
+    )
 
 
 def _filled(context: Context) -> list[tuple[int, Operation]]:

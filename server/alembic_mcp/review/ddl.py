@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ..operations import (
     AlterObject,
     Column,
+    ConstraintKind,
     CreateIndex,
     CreateObject,
     CreateTable,
@@ -55,7 +58,7 @@ def _create_index(words: Words, *, unique: bool) -> Operation:
     if words.take("USING"):
         words.identifier()
     words.expect("ON")
-    words.take("ONLY")
+    only = words.take("ONLY")
     table = words.name()
     if words.take("USING"):
         words.identifier()
@@ -65,7 +68,7 @@ def _create_index(words: Words, *, unique: bool) -> Operation:
     where = words.rest if words.take("WHERE") and not words.done else None
     return CreateIndex(
         table=table, name=name, columns=names, unique=unique, concurrently=concurrently,
-        if_not_exists=if_not_exists, where=where, nulls_equal=nulls_equal, from_sql=True,
+        if_not_exists=if_not_exists, where=where, nulls_equal=nulls_equal, only=only, from_sql=True,
     )  # fmt: skip
 
 
@@ -73,16 +76,32 @@ def _create_table(words: Words) -> list[Operation]:
     if_not_exists = words.take("IF", "NOT", "EXISTS")
     table = words.name()
     found: list[Column] = []
+    key: tuple[str, ...] = ()
     if words.sees("("):
         for part in words.group().parts():
-            if columns.starts_constraint(part) or part.sees_any("LIKE", "INDEX", "KEY", "FULLTEXT"):
+            if columns.starts_constraint(part):
+                key = _primary_key(part, table) or key
+                continue
+            if part.sees_any("LIKE", "INDEX", "KEY", "FULLTEXT"):
                 continue
             try:
                 found.append(columns.column(part, table).column)
             except Unreadable:
                 # The names in CREATE TABLE t (a, b) AS SELECT; a new table has nothing to lose by it.
                 continue
-    return [CreateTable(table=table, columns=tuple(found), if_not_exists=if_not_exists, from_sql=True)]
+    keyed = tuple(
+        replace(column, primary_key=True, nullable=False) if column.name in key else column for column in found
+    )
+    return [CreateTable(table=table, columns=keyed, if_not_exists=if_not_exists, from_sql=True)]
+
+
+def _primary_key(part: Words, table: str) -> tuple[str, ...]:
+    """The columns of a PRIMARY KEY that stands by itself; empty for any other constraint."""
+    try:
+        made = columns.constraint(part, table)
+    except Unreadable:
+        return ()  # of a database whose constraints say more: the table is new, whatever it checks
+    return made.columns if made.kind is ConstraintKind.PRIMARY_KEY else ()
 
 
 def _create_object(words: Words) -> Operation:
@@ -201,7 +220,7 @@ def alter(words: Words) -> list[Operation]:
     table = words.name() if kind in ("trigger", "policy", "rule") and words.take("ON") else None
     text = words.rest
     action: list[str] = []
-    while not words.done and len(action) < 2:  # noqa: PLR2004 - ADD VALUE, RENAME TO, SET SCHEMA, OWNER TO
+    while not words.done and len(action) < 2:  # ADD VALUE, RENAME TO, SET SCHEMA, OWNER TO
         word = words.next()
         if not word.upper or not word.text.isalpha():
             break
@@ -219,7 +238,7 @@ def maintain(words: Words, command: str) -> list[Operation]:
     elif command == "REINDEX":
         kind = words.take_any("INDEX", "TABLE", "SCHEMA", "DATABASE", "SYSTEM").lower() or "table"
     else:
-        words.take("TABLE")
+        words.take_any("TABLE", "TABLES")
         words.take("ONLY")
     for option in ("CONCURRENTLY", "FULL", "FREEZE", "VERBOSE", "ANALYZE"):
         if words.take(option) or (options is not None and options.has(option)):

@@ -19,8 +19,8 @@ _STRING = re.compile(r"'((?:[^']|'')*)'")
 
 def declared(op: CreateTable, context: Context) -> list[Operation]:
     """What its statements declare besides columns; empty where the SQL is not known or can't be read."""
-    from . import columns, ddl  # noqa: PLC0415 - sqlglot takes long to import, and the server starts without it
-    from .words import Naming, Unreadable, split  # noqa: PLC0415 - likewise
+    from . import columns, ddl  # sqlglot takes long to import, and the server starts without it
+    from .words import Naming, Unreadable, split
 
     found: list[Operation] = []
     for statement in op.statements:
@@ -42,7 +42,7 @@ def declared(op: CreateTable, context: Context) -> list[Operation]:
     return [one for one in found if isinstance(one, (AddConstraint, CreateIndex))]
 
 
-def listed_values(op: AddConstraint) -> tuple[str, tuple[str, ...]] | None:
+def listed_values(op: AddConstraint, at_least: int = 2) -> tuple[str, tuple[str, ...]] | None:
     """The column and the values of a CHECK such as ``state IN ('a', 'b')``; None for any other constraint."""
     if op.kind is not ConstraintKind.CHECK:
         return None
@@ -51,7 +51,7 @@ def listed_values(op: AddConstraint) -> tuple[str, tuple[str, ...]] | None:
         return None
     text = found["values"] if found["values"] is not None else found["array"]
     values = tuple(value.replace("''", "'") for value in _STRING.findall(text))
-    return (found["column"].strip('"'), values) if len(values) > 1 else None
+    return (found["column"].strip('"'), values) if len(values) >= at_least else None
 
 
 def new_types(op: Operation) -> list[tuple[str, str]]:

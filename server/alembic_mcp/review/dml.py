@@ -30,10 +30,8 @@ def read(words: Words) -> list[Operation]:  # noqa: C901 - one branch for each k
     for node in statement.walk(bfs=False):
         if isinstance(node.parent, exp.When):
             continue  # part of a MERGE, which is read as a whole
-        if isinstance(node, exp.Delete):
-            found.extend(_delete(node, naming))
-        elif isinstance(node, exp.Update):
-            found.append(_update(node, naming))
+        if isinstance(node, (exp.Delete, exp.Update)):
+            found.extend(_joined(node, words.text, naming) or [_plain(node, naming)])
         elif isinstance(node, exp.Insert):
             found.append(_insert(node, naming))
         elif isinstance(node, exp.Merge):
@@ -102,10 +100,13 @@ def _table(node: exp.Expr | None, naming: Naming) -> str:
 
 
 def _where(node: exp.Expr, naming: Naming) -> str | None:
-    where = node.args.get("where")
-    if where is None or _always(where.this):
-        return None
-    text: str = where.this.sql(dialect=naming.sqlglot)
+    where, limit = node.args.get("where"), node.args.get("limit")
+    text: str | None = None
+    if where is not None and not _always(where.this):
+        text = where.this.sql(dialect=naming.sqlglot)
+    if limit is not None:
+        # Some of the rows; and as the comment shows, no condition that could be put to the database.
+        text = f"{text or 'true'} /* of these */ {limit.sql(dialect=naming.sqlglot).strip()}"
     return text
 
 
@@ -125,20 +126,39 @@ def _always(condition: exp.Expr) -> bool:
     )
 
 
-def _delete(node: exp.Delete, naming: Naming) -> list[Operation]:
-    where = _where(node, naming)
-    targets = node.args.get("tables") or [node.this]
-    return [Delete(table=_table(target, naming), where=where, from_sql=True) for target in targets]
-
-
-def _update(node: exp.Update, naming: Naming) -> Update:
-    target = node.this
-    if isinstance(target, exp.Table) and target.args.get("joins"):
-        raise Unreadable("UPDATE of a join")
+def _plain(node: exp.Delete | exp.Update, naming: Naming) -> Delete | Update:
+    """One of a single table."""
+    table, where = _table(node.this, naming), _where(node, naming)
+    if isinstance(node, exp.Delete):
+        return Delete(table=table, where=where, from_sql=True)
     columns = tuple(
         assignment.this.name for assignment in node.expressions if isinstance(assignment, exp.EQ)
     )  # fmt: skip
-    return Update(table=_table(target, naming), columns=columns, where=_where(node, naming), from_sql=True)
+    return Update(table=table, columns=columns, where=where, from_sql=True)
+
+
+def _joined(node: exp.Delete | exp.Update, text: str, naming: Naming) -> list[Operation]:
+    """MySQL's UPDATE or DELETE of several tables, whose targets may be aliases; nothing for one of a single table.
+
+    Without a condition it is not known which rows the join meets.
+    """
+    source, targets = node.this, node.args.get("tables") if isinstance(node, exp.Delete) else None
+    if isinstance(node, exp.Delete) and naming.sqlglot == "mysql" and node.args.get("using"):
+        source, targets = None, [node.this]
+    joins = isinstance(source, exp.Table) and bool(source.args.get("joins"))
+    if not joins and not targets:
+        return []
+    tables = [one for one in node.find_all(exp.Table) if not any(one is target for target in targets or ())]
+    named = {(one.alias or one.name).lower(): _table(one, naming) for one in tables}
+    if targets is None:
+        return [Unrecognised(sql=text, writes=tuple(sorted(set(named.values()))), from_sql=True)]
+    if not all(isinstance(target, exp.Expr) for target in targets):
+        raise Unreadable("DELETE from something that is not a table")
+    found = [named.get(target.name.lower()) or _table(target, naming) for target in targets]
+    where = _where(node, naming)
+    if where is None:
+        return [Unrecognised(sql=text, writes=tuple(found), from_sql=True)]
+    return [Delete(table=table, where=where, from_sql=True) for table in found]
 
 
 def _insert(node: exp.Insert, naming: Naming) -> Insert:

@@ -217,9 +217,7 @@ def _explains(read: Sequence[Operation], item: Dropped) -> bool:
     return False
 
 
-def _drop(  # noqa: PLR0911 - one return for each kind of object
-    item: Dropped, read: Sequence[Operation], gone: set[str], *, opaque: bool
-) -> Operation | None:
+def _drop(item: Dropped, read: Sequence[Operation], gone: set[str], *, opaque: bool) -> Operation | None:
     """The operation that stands for something that went; None for a mere part of what went."""
     if item.kind in _TABLES:
         return DropTable(table=item.name)

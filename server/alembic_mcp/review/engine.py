@@ -166,7 +166,9 @@ def _evidence(rule: Rule, op: Operation | None, context: Context) -> Evidence:
     if op is None:
         tried = context.rehearsed
         return {"measured": tried is not None and (tried.upgraded is not None or tried.downgraded is not None)}
-    evidence: Evidence = {"measured": any(statement.measured is not None for statement in op.statements)}
+    # Outside a transaction locks are given back before they can be seen.
+    seen = [one for one in op.statements if one.measured is not None and not (rule.lock_mode and one.autocommit)]
+    evidence: Evidence = {"measured": bool(seen)}
     if rule.lock_mode is not None and context.is_postgresql:
         evidence["lock_mode"] = rule.lock_mode.value
     return evidence

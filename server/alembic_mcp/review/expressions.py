@@ -35,7 +35,7 @@ def is_plain(expression: str, dialect: str, *, queries: bool = False) -> bool:
     A placeholder, of which the value is not known, makes it False; so does anything that would end the parenthesis
     it is put into. With *queries* it may hold SELECTs of its own.
     """
-    from .words import Naming, Unreadable, split  # noqa: PLC0415 - sqlglot takes long to import
+    from .words import Naming, Unreadable, split  # sqlglot takes long to import
 
     try:
         statements = split(expression, Naming(dialect))
@@ -79,7 +79,7 @@ def _called(words: list[Word]) -> set[str]:
 
 def mentions(expression: str, column: str, dialect: str) -> bool:
     """True if *expression* names *column*; also if it can't be read."""
-    from .words import Naming, Unreadable, split  # noqa: PLC0415 - likewise
+    from .words import Naming, Unreadable, split
 
     naming = Naming(dialect)
     try:
@@ -95,7 +95,7 @@ def mentions(expression: str, column: str, dialect: str) -> bool:
 
 def named(expression: str, dialect: str) -> list[str]:
     """The columns that *expression* names, as far as that shows without knowing the table."""
-    from .words import Naming, Unreadable, split  # noqa: PLC0415 - likewise
+    from .words import Naming, Unreadable, split
 
     naming = Naming(dialect)
     try:
@@ -106,7 +106,7 @@ def named(expression: str, dialect: str) -> list[str]:
     for words in statements:
         for word, follows in zip_longest(words.words, words.words[1:]):
             sign = follows.text if follows is not None else ""
-            plain = word.quoted or (word.text[0].isalpha() and word.text.lower() not in NOT_CALLS | _CONSTANTS)
+            plain = word.quoted or (word.text[:1].isalpha() and word.text.lower() not in NOT_CALLS | _CONSTANTS)
             if not word.literal and plain and sign not in ("(", "."):
                 found.append(naming.part(word.text, quoted=word.quoted))
     return list(dict.fromkeys(found))
@@ -126,7 +126,7 @@ def translated(
     Returns:
         None if it needs a column that is not there yet.
     """
-    from .words import Naming, split  # noqa: PLC0415 - likewise
+    from .words import Naming, split
 
     naming = Naming(dialect)
     words = split(expression, naming)[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..report import Finding, Severity
 from .rule import Rule
@@ -17,6 +17,13 @@ _GIVES_WAY: Mapping[str, frozenset[str]] = {
     "unrecognised-statement": frozenset({"fails-on-scratch"}),
 }
 """Rule -> those that say the same of a line more precisely."""
+_COMPANIONS: Mapping[str, frozenset[str]] = {
+    "unique-with-duplicates": frozenset({"unique-builds-index", "index-without-concurrently"}),
+    "set-not-null-with-nulls": frozenset({"set-not-null-scans", "unique-builds-index"}),
+    "foreign-key-with-orphans": frozenset({"foreign-key-validates"}),
+    "check-with-violators": frozenset({"check-validates"}),
+}
+"""Rule about rows -> those that warn of the same line in any case: where nobody saw a row, they are enough."""
 _FAILS = "fails-on-scratch"
 _SHOWN = 3
 _MANY = 20
@@ -60,8 +67,18 @@ def _explained(judged: Sequence[Judged]) -> list[Judged]:
                 continue
         stronger = _GIVES_WAY.get(one.finding.rule, frozenset())
         if not any(other.rule in stronger and _same_table(one.finding, other) for other in others):
-            kept.append(one)
+            kept.append(_softened(one, others))
     return kept
+
+
+def _softened(one: Judged, others: Sequence[Finding]) -> Judged:
+    """*one*, as an info if it only says what might be the matter with rows, where another rule warns of the line."""
+    finding, companions = one.finding, _COMPANIONS.get(one.finding.rule, frozenset())
+    if finding.evidence.get("looked_at") is not False or finding.severity is not Severity.WARNING:
+        return one
+    if not any(other.rule in companions and other.table == finding.table for other in others):
+        return one
+    return replace(one, finding=finding.model_copy(update={"severity": Severity.INFO}))
 
 
 def _place(finding: Finding) -> tuple[object, ...]:

@@ -172,7 +172,7 @@ def is_untouched(table: str, context: Context) -> bool:
     return True
 
 
-def _change(step: Step, context: Context, other: str | None) -> Change | None:  # noqa: PLR0911 - one for each kind
+def _change(step: Step, context: Context, other: str | None) -> Change | None:
     op, where = step.op, step.where
     match op:
         case Update() if op.table == step.table:

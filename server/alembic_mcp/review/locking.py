@@ -34,7 +34,13 @@ from .context import Context
 from .names import Names
 from .window import Window
 
-__all__ = ["Held", "Step", "locks_of", "same_transaction", "shares_statement", "steps"]
+__all__ = ["OWN_TRANSACTIONS", "Held", "Step", "locks_of", "same_transaction", "shares_statement", "steps"]
+
+OWN_TRANSACTIONS = (
+    "Pass transaction_per_migration=True to context.configure() in env.py: each revision then commits by itself, and "
+    "gives its locks back before the next one starts."
+)
+"""The remedy where a lock is one of an earlier revision's."""
 
 _BY_TYPE: dict[type[Operation], str] = {
     AddColumn: "add column",

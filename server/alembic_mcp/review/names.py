@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from ..operations import (
     AddColumn,
     AlterColumn,
+    CreateObject,
     CreateTable,
     DropColumn,
     DropTable,
@@ -14,7 +15,6 @@ from ..operations import (
     Operation,
     RenameTable,
     Revision,
-    Update,
 )
 
 __all__ = ["Names"]
@@ -67,6 +67,8 @@ class Names:
             # IF NOT EXISTS says nothing: reading clears the flag where the table was seen to be made.
             case CreateTable(if_not_exists=False):
                 self.tables[op.table] = None
+            case CreateObject(kind="materialized view", name=str(name)):
+                self.tables[name] = None
             case DropTable():
                 self.tables[op.table] = None
                 self.filled.discard(op.table)
@@ -79,7 +81,7 @@ class Names:
             case AlterColumn(rename_to=str(to)):
                 self.columns[op.table, to] = self.column(op.table, op.column)
                 self.columns[op.table, op.column] = None
-            case Insert() | Update() if self.table(op.table) is None:
+            case Insert() if self.table(op.table) is None:
                 self.filled.add(op.table)
 
     def _rename(self, table: str, to: str) -> None:

@@ -44,7 +44,7 @@ def family(text: str | None) -> str:
     return f"{_FAMILIES.get(found.name, found.name)}{found.array}" if found else ""
 
 
-def narrower(old: str | None, new: str | None) -> Loss | None:  # noqa: C901, PLR0911, PLR0912 - one branch for each pair
+def narrower(old: str | None, new: str | None) -> Loss | None:  # noqa: C901, PLR0912 - one branch for each pair
     """What does not fit any more; None if everything does, or if it is no question of size."""
     before, after = parse(old), parse(new)
     if before is None or after is None or before.array or after.array:

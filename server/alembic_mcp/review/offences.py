@@ -49,10 +49,12 @@ class Offence:
     Attributes:
         answer: None if nothing was asked.
         change: what happens on the way to the rows that were counted.
+        looked: False if no database was asked anything at all.
     """
 
     answer: Answer | None
     change: Change | None = None
+    looked: bool = True
 
     @property
     def number(self) -> int | None:
@@ -96,7 +98,7 @@ def offence(
 ) -> Offence:
     """What is known about *question*, which stands for *columns* of *table* as they are called now."""
     answer = context.facts.answer(question) if question is not None else None
-    return Offence(answer, change_before(table, columns, context, other))
+    return Offence(answer, change_before(table, columns, context, other), looked=bool(context.facts.answers))
 
 
 def judged(
@@ -136,7 +138,8 @@ def judged(
         return None
     asked = found.answer is not None
     why = "The database has no such table or column to look at." if asked else "Its rows were not looked at."
-    return Found(f"{possible} {why}", remedy=remedy, severity=Severity.WARNING, evidence=found.evidence)
+    unseen = {} if found.looked and not asked else {"looked_at": False}
+    return Found(f"{possible} {why}", remedy=remedy, severity=Severity.WARNING, evidence={**found.evidence, **unseen})
 
 
 def said(found: Offence, table: str, context: Context, one: str = "", many: str = "") -> str:

@@ -165,11 +165,8 @@ class Facts:
 
     def rows(self, table: str) -> int | None:
         """Rows of *table*; None if unknown."""
-        return self._rows(RowCount(table))
-
-    def non_null(self, table: str, column: str) -> int | None:
-        """Rows of *table* with a value in *column*; None if unknown."""
-        return self._rows(NonNullCount(table, column))
+        answer = self.answer(RowCount(table))
+        return answer.rows if answer else None
 
     def is_empty(self, table: str) -> bool:
         """True only if *table* was counted and has no row; an estimate or nothing at all is False."""
@@ -184,7 +181,3 @@ class Facts:
     def answer(self, question: Question) -> Answer | None:
         """The answer, with the query that gave it; None if it was not asked."""
         return self.answers.get(question)
-
-    def _rows(self, question: Question) -> int | None:
-        answer = self.answers.get(question)
-        return answer.rows if answer else None

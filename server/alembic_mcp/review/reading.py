@@ -142,7 +142,7 @@ class _Reader:
         ]
 
     def _read(self, text: str, line: int, statements: tuple[Statement, ...]) -> list[Operation]:
-        from .sql import pieces, read  # noqa: PLC0415 - sqlglot takes long to import, and the server starts without it
+        from .sql import pieces, read  # sqlglot takes long to import, and the server starts without it
 
         found = []
         # A part of it may say where the rest of it finds its tables.
@@ -153,7 +153,7 @@ class _Reader:
         return found
 
     def _told(self, read: Iterable[Operation], text: str) -> bool:
-        from .sql import told_by_running  # noqa: PLC0415 - likewise
+        from .sql import told_by_running
 
         if not any(isinstance(op, Unrecognised) for op in read):
             return True
@@ -213,7 +213,6 @@ def _statement(item: _Item) -> Statement:
         milliseconds=float(item.get("milliseconds") or 0.0),
         rows=item.get("rows"),
         measured=_measured(measured) if measured is not None else None,
-        operation=item.get("operation"),
         transaction=int(item.get("transaction") or 0),
         error=item.get("error"),
     )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["autocommit", "call", "execute", "named", "quoted"]
+__all__ = ["LATER", "Code", "Final", "autocommit", "call", "execute", "named", "quoted"]
+
+LATER = "; or add it with postgresql_not_valid=True, clean up, and VALIDATE CONSTRAINT in a later revision"
+"""Of a constraint that rows break, on PostgreSQL."""
 
 _LONGEST = 63  # characters of a name in PostgreSQL
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
@@ -18,6 +21,18 @@ _RESERVED = frozenset(
         "unique", "user", "using", "variadic", "when", "where", "window", "with",
     }
 )  # fmt: skip
+
+
+class Final(str):
+    """A name as it is in the database, to which no naming convention may add anything: ``op.f("...")``."""
+
+    __slots__ = ()
+
+
+class Code(str):
+    """Python, rather than a text: ``sa.text("lower(name)")``."""
+
+    __slots__ = ()
 
 
 def call(directive: str, *args: object, table: str, schema: str = "schema", **options: object) -> str:
@@ -54,6 +69,10 @@ def named(*parts: str) -> str:
 
 def _literal(value: object) -> str:
     """Python with double quotes, unless the text has some."""
+    if isinstance(value, Final):
+        return f"op.f({_literal(str(value))})"
+    if isinstance(value, Code):
+        return str(value)
     if isinstance(value, str):
         return repr(value) if '"' in value or "\\" in value or "\n" in value else f'"{value}"'
     if isinstance(value, (list, tuple)):

@@ -164,9 +164,24 @@ def scans_for_not_null(op: Operation, context: Context) -> bool:
         return False
     sent: Sequence[Statement] = [one for one in op.statements if _SET_NOT_NULL.search(one.sql)]
     measured = [one.measured for one in sent if one.measured is not None]
-    if measured:
+    before = next(iter(reversed(context.prior)), None)
+    together = before is not None and shares_statement(op, before)  # which of them it was that read the table?
+    if measured and not (together and _proven(op, context)):
         return any(one.scanned for one in measured)
-    return not _proven(op, context)
+    return not (_is_not_null_already(op, context) or _proven(op, context))
+
+
+def _is_not_null_already(op: AlterColumn, context: Context) -> bool:
+    """True if the column is NOT NULL in the real database, and nothing on the way has changed that."""
+    table, column = context.names.table(op.table), context.names.column(op.table, op.column)
+    known = context.path.schema.objects.get(f"column {table}.{column}", "")
+    names = (op.column, column or "")
+    opened = any(
+        one.nullable and one.column in names
+        for revision in context.path.revisions
+        for one in context.path.window(revision, context.direction).of(AlterColumn)
+    )
+    return "NOT NULL" in known.split(" DEFAULT ")[0] and not opened
 
 
 def _proven(op: AlterColumn, context: Context) -> bool:

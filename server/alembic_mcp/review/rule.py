@@ -109,7 +109,7 @@ def rule(
 
 
 def revision_rule(
-    *, severity: Severity, remedy: str, directions: frozenset[Direction] = BOTH
+    *, severity: Severity, remedy: str, directions: frozenset[Direction] = BOTH, asks: Asks = _nothing
 ) -> Callable[[RevisionCheck], Rule]:
     """Turn a check of one direction of a revision into a rule; its context stands before the first operation."""
 
@@ -119,6 +119,7 @@ def revision_rule(
             severity,
             remedy,
             directions=directions,
+            asks=asks,
             documentation=_documentation(check),
             check_revision=check,
         )

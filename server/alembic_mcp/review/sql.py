@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from ..operations import AlterObject, Harmless, Insert, Operation, Unrecognised
@@ -31,11 +32,21 @@ _HARMLESS_PRAGMAS = frozenset(
 )  # fmt: skip
 
 
+# What MySQL reads otherwise than it looks: comments that it executes, and two dashes that begin none.
+_OF_MYSQL = re.compile(
+    r"""'(?:[^'\\]|\\.|'')*'|"(?:[^"\\]|\\.|"")*"|`[^`]*`|--(?:\s[^\n]*|$)|\#[^\n]*|(/\*M?!|--)|/\*.*?\*/""", re.DOTALL
+)
+
+
+def _hides(sql: str) -> bool:
+    return any(found[1] for found in _OF_MYSQL.finditer(sql))
+
+
 def read(sql: str, dialect: str, default_schema: str | None = None) -> list[Operation]:
     """Read *sql*, one or several statements, in the dialect that SQLAlchemy calls *dialect*."""
     naming = Naming(dialect, default_schema)
-    if naming.sqlglot == "mysql" and "/*!" in sql:
-        return [Unrecognised(sql=sql, from_sql=True)]  # a comment that MySQL executes
+    if naming.sqlglot == "mysql" and _hides(sql):
+        return [Unrecognised(sql=sql, from_sql=True)]
     try:
         # Drivers double a percent sign that is no placeholder.
         statements = split(sql.replace("%%", "%"), naming)
@@ -170,7 +181,9 @@ def _set(words: Words) -> list[Operation]:
     if words.take("CONSTRAINTS"):
         return _harmless(words)
     words.take_any("LOCAL", "SESSION", "GLOBAL")
-    name = words.rest.replace("=", " ").split()[0].lower() if not words.done else ""
+    name = next(iter(words.rest.replace("=", " ").split()), "").lower()
+    if not name:
+        raise Unreadable("SET without a name")
     return [AlterObject(kind="setting", action="set", name=name, text=words.rest, from_sql=True)]
 
 

@@ -31,7 +31,7 @@ _LITERALS = frozenset(
 )
 
 
-class Unreadable(Exception):  # noqa: N818 - it is an answer ("not understood"), which the caller turns into a finding
+class Unreadable(Exception):
     """The text is not SQL that we can read; nothing may be concluded from it."""
 
 

@@ -9,6 +9,7 @@ from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 
 from .compare import compare
+from .count import count
 from .environment import Environment
 from .errors import CallError
 from .generate.models import models
@@ -67,6 +68,7 @@ _CALLS: Dict[str, Callable[[Dict[str, Any], Progress], Dict[str, Any]]] = {
     "rehearse": rehearse,
     "run": run,
     "compare": lambda request, _: compare(request),
+    "count": lambda request, _: count(request),
     "render": lambda request, _: render(request),
     "merge": lambda request, _: merge(request),
     "index": lambda request, _: _index(request),

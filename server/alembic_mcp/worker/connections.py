@@ -113,7 +113,7 @@ def watch() -> Watch:
         return seen._connect(original, dialect, cargs, cparams)
 
     # Below do_connect, so that the parameters are those that listeners of the project (for tokens) have settled.
-    default.DefaultDialect.connect = connect  # type: ignore[method-assign, assignment]
+    default.DefaultDialect.connect = connect  # type: ignore[assignment]
     event.listen(Pool, "connect", seen._connected)
     event.listen(sqlalchemy.engine.Engine, "before_cursor_execute", seen._before_execute, retval=True)
     return seen

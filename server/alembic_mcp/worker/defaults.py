@@ -33,8 +33,8 @@ def comparable() -> Iterator[None]:
         finally:
             savepoint.rollback()
 
-    PostgresqlImpl.compare_server_default = compare  # type: ignore[method-assign]
+    PostgresqlImpl.compare_server_default = compare
     try:
         yield
     finally:
-        PostgresqlImpl.compare_server_default = original  # type: ignore[method-assign]
+        PostgresqlImpl.compare_server_default = original

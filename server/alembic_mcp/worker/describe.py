@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any, Dict, List, Optional
 
+from alembic.operations import ops
+from alembic.operations.schemaobj import SchemaObjects
+from alembic.util import sqla_compat
 from sqlalchemy import schema as sa_schema
 from sqlalchemy.sql import ClauseElement
-from sqlalchemy.sql.elements import quoted_name
+from sqlalchemy.sql.elements import conv, quoted_name
 from sqlalchemy.types import TypeEngine
 
 __all__ = ["describe", "qualified"]
@@ -15,14 +18,16 @@ _UNCHANGED = False
 _CONSTRAINT_TYPES = {"primary": "primary key", "unique": "unique", "foreignkey": "foreign key", "check": "check"}
 
 
-def describe(op: Any, dialect: Any) -> Dict[str, Any]:
+def describe(op: Any, dialect: Any, context: Any = None) -> Dict[str, Any]:
     """``kind``, ``op`` (its class) and the fields that go with the kind; ``custom`` for what Alembic does not define.
 
     Args:
         op: a MigrateOperation.
         dialect: spells types and expressions.
+        context: the MigrationContext in which it runs, whose models may say how constraints are named; None: names
+            are as they are written.
     """
-    reader = _Reader(dialect)
+    reader = _Reader(dialect, context)
     found: Dict[str, Any] = {"kind": "custom", "op": type(op).__name__}
     for base in type(op).__mro__:
         method = getattr(reader, f"read_{base.__name__}", None)
@@ -43,8 +48,9 @@ def qualified(table: Any, schema: Optional[str], dialect: Any) -> Optional[str]:
 class _Reader:
     """One method per class of operation; what a method returns is JSON."""
 
-    def __init__(self, dialect: Any) -> None:
+    def __init__(self, dialect: Any, context: Any) -> None:
         self.dialect = dialect
+        self.context = context
 
     def table(self, op: Any, name: str = "table_name") -> Optional[str]:
         return qualified(getattr(op, name), getattr(op, "schema", None), self.dialect)
@@ -113,7 +119,7 @@ class _Reader:
             for each in columns or ()
         ]
 
-    def read_CreateTableOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802 - named after the class it reads
+    def read_CreateTableOp(self, op: Any) -> Dict[str, Any]:
         columns = [each for each in op.columns if isinstance(each, sa_schema.Column)]
         keys = {
             name
@@ -136,7 +142,7 @@ class _Reader:
             "if_not_exists": bool(getattr(op, "if_not_exists", False)),
         }
 
-    def read_DropTableOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_DropTableOp(self, op: Any) -> Dict[str, Any]:
         return {
             "kind": "drop_table",
             "table": self.table(op),
@@ -144,11 +150,11 @@ class _Reader:
             "if_exists": bool(getattr(op, "if_exists", False)),
         }
 
-    def read_RenameTableOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_RenameTableOp(self, op: Any) -> Dict[str, Any]:
         to = qualified(op.new_table_name, op.schema, self.dialect)
         return {"kind": "rename_table", "table": self.table(op), "to": to}
 
-    def read_AddColumnOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_AddColumnOp(self, op: Any) -> Dict[str, Any]:
         return {
             "kind": "add_column",
             "table": self.table(op),
@@ -156,7 +162,7 @@ class _Reader:
             "references": self.foreign_keys(op.column),
         }
 
-    def read_DropColumnOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_DropColumnOp(self, op: Any) -> Dict[str, Any]:
         return {
             "kind": "drop_column",
             "table": self.table(op),
@@ -164,7 +170,7 @@ class _Reader:
             "cascade": bool(op.kw.get("cascade", False)),
         }
 
-    def read_AlterColumnOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_AlterColumnOp(self, op: Any) -> Dict[str, Any]:
         default = op.modify_server_default
         changes_default = default is not _UNCHANGED
         using = op.kw.get("postgresql_using")
@@ -181,11 +187,11 @@ class _Reader:
             "using": str(using) if using else None,
         }
 
-    def read_CreateIndexOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_CreateIndexOp(self, op: Any) -> Dict[str, Any]:
         return {
             "kind": "create_index",
             "table": self.table(op),
-            "name": _name(op.index_name),
+            "name": self.name(op, op.index_name),
             "columns": self.columns(op.columns),
             "unique": bool(op.unique),
             "concurrently": self.dialect.name == "postgresql" and bool(op.kw.get("postgresql_concurrently")),
@@ -194,7 +200,7 @@ class _Reader:
             "nulls_equal": bool(op.kw.get(f"{self.dialect.name}_nulls_not_distinct")),
         }
 
-    def read_DropIndexOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_DropIndexOp(self, op: Any) -> Dict[str, Any]:
         return {
             "kind": "drop_index",
             "table": self.table(op),
@@ -202,12 +208,35 @@ class _Reader:
             "concurrently": self.dialect.name == "postgresql" and bool(op.kw.get("postgresql_concurrently")),
         }
 
+    def name(self, op: Any, written: Any) -> Optional[str]:
+        """What a constraint or index is called in the database, after the naming convention of the models."""
+        if written is None and isinstance(op, ops.DropConstraintOp) and op.constraint_type != "primary":
+            return None  # the columns that its name is made of are not given: it becomes a name that nothing has
+        metadata = self.context.opts.get("target_metadata") if self.context is not None else None
+        several: Any = metadata if isinstance(metadata, (list, tuple)) else [metadata]
+        given = [each.naming_convention for each in several if getattr(each, "naming_convention", None)]
+        if not isinstance(written, conv) and any(set(each) - {"ix"} or written is None for each in given):
+            try:
+                return _name(sqla_compat._get_constraint_final_name(self.made(op), self.dialect))
+            except Exception:  # noqa: BLE001 - a convention may need what is not known here
+                return _name(written)
+        return _name(written)
+
+    def made(self, op: Any) -> Any:
+        """The constraint or index that an operation is about."""
+        if isinstance(op, ops.DropConstraintOp):
+            objects = SchemaObjects(self.context)
+            return objects.generic_constraint(op.constraint_name, op.table_name, op.constraint_type, schema=op.schema)
+        if isinstance(op, ops.CreateIndexOp):
+            return op.to_index(self.context)
+        return op.to_constraint(self.context)
+
     def constraint(self, op: Any, kind: str, **more: Any) -> Dict[str, Any]:
         kw = getattr(op, "kw", None) or {}
         return {
             "kind": "add_constraint",
             "table": more.pop("table", None) or self.table(op),
-            "name": _name(op.constraint_name),
+            "name": self.name(op, op.constraint_name),
             "constraint": kind,
             "columns": self.columns(getattr(op, "columns", None)),
             "not_valid": bool(kw.get("postgresql_not_valid")),
@@ -215,13 +244,13 @@ class _Reader:
             **more,
         }
 
-    def read_CreatePrimaryKeyOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_CreatePrimaryKeyOp(self, op: Any) -> Dict[str, Any]:
         return self.constraint(op, "primary key")
 
-    def read_CreateUniqueConstraintOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_CreateUniqueConstraintOp(self, op: Any) -> Dict[str, Any]:
         return self.constraint(op, "unique")
 
-    def read_CreateForeignKeyOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_CreateForeignKeyOp(self, op: Any) -> Dict[str, Any]:
         return self.constraint(
             op,
             "foreign key",
@@ -232,10 +261,10 @@ class _Reader:
             on_delete=op.kw.get("ondelete"),
         )
 
-    def read_CreateCheckConstraintOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_CreateCheckConstraintOp(self, op: Any) -> Dict[str, Any]:
         return self.constraint(op, "check", columns=[], expression=self.text(op.condition))
 
-    def read_CreateExcludeConstraintOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_CreateExcludeConstraintOp(self, op: Any) -> Dict[str, Any]:
         parts = [(each[0], each[1]) for each in op.elements]
         return self.constraint(
             op,
@@ -244,27 +273,27 @@ class _Reader:
             expression=", ".join(f"{self.text(part[0])} WITH {part[1]}" for part in parts),
         )
 
-    def read_DropConstraintOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_DropConstraintOp(self, op: Any) -> Dict[str, Any]:
         kind = op.constraint_type
         return {
             "kind": "drop_constraint",
             "table": self.table(op),
-            "name": _name(op.constraint_name),
+            "name": self.name(op, op.constraint_name),
             "constraint": _CONSTRAINT_TYPES.get(kind.replace("_", "").lower() if isinstance(kind, str) else kind),
             "cascade": False,
         }
 
-    def read_ExecuteSQLOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_ExecuteSQLOp(self, op: Any) -> Dict[str, Any]:
         return {"kind": "execute", "sql": self.text(op.sqltext)}
 
-    def read_BulkInsertOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_BulkInsertOp(self, op: Any) -> Dict[str, Any]:
         table = qualified(op.table.name, getattr(op.table, "schema", None), self.dialect)
         return {"kind": "bulk_insert", "table": table, "rows": len(op.rows or ())}
 
-    def read_CreateTableCommentOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_CreateTableCommentOp(self, op: Any) -> Dict[str, Any]:
         return {"kind": "comment", "table": self.table(op)}
 
-    def read_DropTableCommentOp(self, op: Any) -> Dict[str, Any]:  # noqa: N802
+    def read_DropTableCommentOp(self, op: Any) -> Dict[str, Any]:
         return {"kind": "comment", "table": self.table(op)}
 
 

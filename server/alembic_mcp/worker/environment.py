@@ -224,8 +224,8 @@ class Environment:
                 environment.running.prepare(context)
                 run_migrations(context, **kw)
 
-        EnvironmentContext.configure = configured  # type: ignore[method-assign, assignment]
-        MigrationContext.run_migrations = migrated  # type: ignore[method-assign, assignment]
+        EnvironmentContext.configure = configured  # type: ignore[assignment]
+        MigrationContext.run_migrations = migrated  # type: ignore[assignment]
 
 
 def _config(project: Dict[str, Any], name: str, x: Sequence[str], options: Dict[str, Any]) -> Config:

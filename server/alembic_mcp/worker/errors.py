@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import os
 import sys
 import sysconfig
@@ -19,6 +20,7 @@ _STDLIB = tuple(
     if path
 )
 _INSTALLED = {"site-packages", "dist-packages"}
+_MISTAKES = (TypeError, AttributeError, LookupError, NameError, AssertionError, ArithmeticError)
 _FRAMES = 12
 _MESSAGE_LIMIT = 4_000
 
@@ -48,7 +50,8 @@ def as_error(error: BaseException, root: Optional[str] = None) -> dict[str, Any]
     """The protocol's ``error`` object for any exception.
 
     An exception that passed through the user's code (env.py, models, revisions) is ``user_code``, with the ``path``
-    and ``line`` of the innermost such place; one that did not is ``internal``. The traceback is trimmed: frames of
+    and ``line`` of the innermost such place; one that did not, or that only a mistake in this package can have
+    raised, is ``internal``. The traceback is trimmed: frames of
     this package are left out before the first frame of the user's, and only the last dozen are kept.
 
     Args:
@@ -57,6 +60,8 @@ def as_error(error: BaseException, root: Optional[str] = None) -> dict[str, Any]
     """
     if isinstance(error, CallError):
         return error.as_json()
+    if isinstance(error, configparser.InterpolationError):
+        return _not_interpolated(error)
     path, line = _place(error, root)
     found: dict[str, Any] = {
         "kind": "user_code" if path else "internal",
@@ -67,6 +72,16 @@ def as_error(error: BaseException, root: Optional[str] = None) -> dict[str, Any]
     if path:
         found["path"], found["line"] = path, line
     return found
+
+
+def _not_interpolated(error: configparser.InterpolationError) -> dict[str, Any]:
+    # Its own message quotes the value, which may be a URL's password from its first % on.
+    return {
+        "kind": "alembic",
+        "message": f"{error.option} in [{error.section}] of the configuration can't be interpolated: it has a % that "
+        f"is not written as %%, or names in %(...)s what is not there.",
+        "next_steps": [f"Correct {error.option} there: write % as %% (%40 in a URL as %%40), then call again."],
+    }
 
 
 def is_user_file(filename: str, root: Optional[str] = None) -> bool:
@@ -107,12 +122,13 @@ def _place(error: BaseException, root: Optional[str]) -> tuple[Optional[str], Op
         return error.filename, error.lineno
     place: tuple[Optional[str], Optional[int]] = (None, None)
     step: Optional[TracebackType] = error.__traceback__
+    filename = ""
     while step is not None:
         filename = step.tb_frame.f_code.co_filename
         if is_user_file(filename, root):
             place = filename, step.tb_lineno
         step = step.tb_next
-    return place
+    return (None, None) if filename.startswith(_HERE) and isinstance(error, _MISTAKES) else place
 
 
 def _same_drive(one: str, other: str) -> bool:

@@ -13,6 +13,9 @@ from .errors import CallError, as_error
 __all__ = ["chain", "describe_database_error", "explain", "one_line", "sqlstate"]
 
 _LOCK_NOT_AVAILABLE = "55P03"
+# MySQL and MariaDB: a lock wait timed out, a deadlock, NOWAIT found a lock.
+_LOCK_ERRORS = (1205, 1213, 3572)
+_MYSQL_ERRORS = ("pymysql", "MySQLdb", "mysql", "mariadb", "aiomysql", "asyncmy")
 _SHORT = 600
 _SQL = 4_000
 
@@ -42,7 +45,7 @@ def explain(
     details = {**as_error(error, root), **database}
     message = details.pop("message")
     kind = details.pop("kind")
-    if details.get("sqlstate") == _LOCK_NOT_AVAILABLE:
+    if details.get("sqlstate") == _LOCK_NOT_AVAILABLE or _lock_of_mysql(error):
         kind, message = "lock_timeout", f"A lock was not to be had in time: {one_line(error)}"
     elif isinstance(error, ValueError) and "Duplicate table keys across multiple MetaData" in str(error):
         kind = "ambiguous_metadata"
@@ -67,6 +70,16 @@ def sqlstate(error: BaseException) -> Optional[str]:
                 if isinstance(value, str):
                     return value
     return None
+
+
+def _lock_of_mysql(error: BaseException) -> bool:
+    """Whether a driver of MySQL says that a lock was not to be had."""
+    return any(
+        type(cause).__module__.partition(".")[0] in _MYSQL_ERRORS
+        and bool(cause.args)
+        and (cause.args[0] in _LOCK_ERRORS or getattr(cause, "errno", None) in _LOCK_ERRORS)
+        for cause in chain(error)
+    )
 
 
 def chain(error: Optional[BaseException]) -> List[BaseException]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
-from typing import Any, Dict, Iterable, List, Optional
+from typing import Any, Dict, Iterable, List, Mapping, Optional
 
-__all__ = ["POSTGRESQL", "SYSTEM", "marks", "pins", "postgresql", "sqlite", "sqlite_place"]
+__all__ = ["MYSQL", "POSTGRESQL", "SYSTEM", "marks", "mysql", "pins", "postgresql", "sqlite", "sqlite_place"]
 
 # The marks of the database itself: what current_setting() says could come from the project's own connection string.
 POSTGRESQL = """
@@ -18,6 +19,11 @@ FROM pg_catalog.pg_roles r WHERE r.rolname = current_user
 """
 """Name, version, settings, superuser, may create databases, user, may ask `SYSTEM`."""
 SYSTEM = "SELECT system_identifier FROM pg_catalog.pg_control_system()"
+MYSQL = (
+    "SHOW GLOBAL VARIABLES WHERE Variable_name IN "
+    "('server_uuid', 'server_uid', 'hostname', 'datadir', 'lower_case_table_names')"
+)
+"""What `mysql` takes: each server has some of them."""
 
 
 def marks(settings: Optional[Iterable[str]]) -> Dict[str, str]:
@@ -39,6 +45,21 @@ def pins(found: Dict[str, str]) -> List[str]:
 def postgresql(system: Any, host: Optional[str], port: Any, name: str) -> str:
     """Identity of a PostgreSQL database: by the server's *system* identifier, by address where the role may not ask."""
     return f"postgresql:{system}:{name}" if system else f"postgresql:{host or 'localhost'}:{port or 5432}:{name}"
+
+
+def mysql(server: Mapping[str, str], host: str, port: Any, name: str) -> str:
+    """Identity of a MySQL or MariaDB database: by what the *server* says of itself (see `MYSQL`), else by address.
+
+    MySQL has a number of its own. MariaDB has one of its machine and port, or none at all: several servers may share
+    it, but not the folder of their data.
+    """
+    if str(server.get("lower_case_table_names", "0")) != "0":
+        name = name.lower()
+    own = server.get("server_uuid")
+    if not own:
+        said = [server.get("server_uid") or server.get("hostname") or "", server.get("datadir") or ""]
+        own = hashlib.sha256("\n".join(said).encode()).hexdigest()[:32] if all(said) else None
+    return f"mysql:{own}:{name}" if own else f"mysql:{host}:{port or 3306}:{name}"
 
 
 def sqlite(path: Optional[str]) -> str:

@@ -107,7 +107,7 @@ class Loaded:
                 self._revisions.add(path)
             return loader.source_to_code(data, loader.path)
 
-        SourceFileLoader.get_code = code  # type: ignore[method-assign, assignment]
+        SourceFileLoader.get_code = code  # type: ignore[assignment]
 
     def _covers(self, path: str) -> bool:
         return path in self._revisions or is_user_file(path, self._root)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from alembic.runtime.migration import MigrationContext
 from alembic.util import to_list
@@ -16,7 +16,7 @@ from .errors import CallError
 from .settle import settle
 from .stand_in import likely_dialect
 
-__all__ = ["look", "looked", "metadatas", "version_table"]
+__all__ = ["described", "look", "looked", "metadatas", "version_table"]
 
 # A look is over quickly or not at all: another session may hold a table for hours.
 _PATIENTLY_READ_ONLY = (
@@ -40,6 +40,13 @@ _LIBPQ = frozenset(
     }
     | {"sslkey", "sslpassword", "sslcrl", "channel_binding", "gssencmode", "krbsrvname"}
 )
+_CONSTRAINTS = {
+    "Index": "ix",
+    "UniqueConstraint": "uq",
+    "CheckConstraint": "ck",
+    "ForeignKeyConstraint": "fk",
+    "PrimaryKeyConstraint": "pk",
+}
 _LIBPQ_DEFAULTS = {"sslmode": "prefer", "channel_binding": "prefer", "gssencmode": "prefer", "krbsrvname": "postgres"}
 
 
@@ -62,7 +69,7 @@ def looked(environment: Environment, request: Dict[str, Any]) -> Dict[str, Any]:
     found: Dict[str, Any] = {}
 
     def work(heads: Any, context: MigrationContext) -> None:
-        found.update(_describe(context, environment.seen))
+        found.update(described(context, environment.seen))
         found["heads"] = sorted(heads)
         if request["args"].get("schema"):
             found["fingerprint"] = schema.fingerprint(schema.snapshot(context))
@@ -94,6 +101,19 @@ def metadatas(context: MigrationContext) -> Optional[List[Any]]:
     return None if metadata is None else list(to_list(metadata))
 
 
+def _naming(metadata: Iterable[Any]) -> Dict[str, str]:
+    """How the models name constraints and indexes, as far as that is written down; what a function says is left out."""
+    found: Dict[str, str] = {}
+    for each in metadata:
+        convention = getattr(each, "naming_convention", None) or {}
+        own = [key for key, value in convention.items() if callable(value)]
+        for key, value in convention.items():
+            name = key if isinstance(key, str) else _CONSTRAINTS.get(getattr(key, "__name__", ""))
+            if name and isinstance(value, str) and not any(f"%({one})s" in value for one in own):
+                found.setdefault(name, value)
+    return found
+
+
 def _read_heads_plainly(context: MigrationContext) -> None:
     """Read the heads on PostgreSQL without Alembic, whose queries take longer to put together than to run."""
     connection: Any = context.connection
@@ -105,10 +125,11 @@ def _read_heads_plainly(context: MigrationContext) -> None:
     heads: Tuple[str, ...] = ()
     if connection.exec_driver_sql(f"SELECT to_regclass('{table}') IS NOT NULL").scalar():
         heads = tuple(row[0] for row in connection.exec_driver_sql(f"SELECT version_num FROM {table}"))  # noqa: S608
-    context.get_current_heads = lambda: heads  # type: ignore[method-assign]
+    context.get_current_heads = lambda: heads
 
 
-def _describe(context: MigrationContext, seen: Watch) -> Dict[str, Any]:
+def described(context: MigrationContext, seen: Watch) -> Dict[str, Any]:
+    """What a connection tells of its database: who it is, where, and how it is reached."""
     connection = context.connection
     dialect = context.dialect
     metadata = metadatas(context)
@@ -120,17 +141,17 @@ def _describe(context: MigrationContext, seen: Watch) -> Dict[str, Any]:
         "marker": None,
         "pins": [],
         "may_create_databases": False,
-        "superuser": False,
         "default_schema": None if dialect.name == "sqlite" else dialect.default_schema_name,
         "version_table": version_table(context),
-        "transaction_per_migration": bool(context._transaction_per_migration),
-        "metadata_tables": None if metadata is None else sum(len(getattr(each, "tables", ())) for each in metadata),
+        "naming_convention": _naming(metadata or ()),
     }
     attempt = next((each for each in reversed(seen.attempts) if each.dialect is dialect), None)
     if dialect.name == "sqlite":
         found.update(_sqlite(connection, attempt))
     elif dialect.name == "postgresql":
         found.update(_postgresql(connection, attempt))
+    elif dialect.name in ("mysql", "mariadb"):
+        found.update(_mysql(connection, attempt))
     else:
         found.update(_other(connection, attempt))
     return found
@@ -168,9 +189,25 @@ def _postgresql(connection: Any, attempt: Any) -> Dict[str, Any]:
         "identity": identity.postgresql(system, host, port, name),
         "marker": marks.get("environment") or None,
         "pins": identity.pins(marks),
-        "superuser": superuser,
         "may_create_databases": superuser or creates,
         "connect": {"libpq": {**libpq, "dbname": name}, "path": None, "complete": complete},
+    }
+
+
+def _mysql(connection: Any, attempt: Any) -> Dict[str, Any]:
+    found = _other(connection, attempt)
+    name, version, user = connection.exec_driver_sql("SELECT DATABASE(), VERSION(), CURRENT_USER()").fetchone()
+    server = dict(connection.exec_driver_sql(identity.MYSQL).fetchall())
+    driver = _driver(connection)
+    host = peer.mysql(driver, attempt.cparams if attempt else {}) or found["host"]
+    return {
+        **found,
+        "name": name or "",
+        "host": peer.machine(host, peer.address(driver)),
+        "user": str(user).rpartition("@")[0] or found["user"],
+        # 10.11.19-MariaDB-0+deb12u1: which of the two it is matters, how it was packaged does not.
+        "server_version": "-".join(str(version).split("-")[: 2 if "mariadb" in str(version).lower() else 1]),
+        "identity": identity.mysql(server, host, found["port"], name or ""),
     }
 
 
@@ -180,8 +217,6 @@ def _other(connection: Any, attempt: Any) -> Dict[str, Any]:
     params = attempt.cparams if attempt else {}
     host, port = params.get("host") or url.host or "localhost", params.get("port") or url.port
     name = url.database or ""
-    if dialect.name in ("mysql", "mariadb"):
-        name = connection.exec_driver_sql("SELECT DATABASE()").scalar() or name
     version = getattr(dialect, "server_version_info", None) or ()
     return {
         "name": name,

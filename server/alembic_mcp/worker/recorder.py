@@ -77,8 +77,9 @@ class Step:
             trace = trace.tb_next
         failed = next((each for each in reversed(self.statements) if each["error"]), None)
         name = type(getattr(error, "orig", None) or error).__name__
+        text = one_line(error)
         self.error = {
-            "message": f"{name}: {one_line(error)}",
+            "message": text if text == name else f"{name}: {text}",
             "sql": failed["sql"] if failed and getattr(error, "statement", None) else None,
             "line": line,
             "sqlstate": sqlstate(error),
@@ -101,6 +102,7 @@ class Recorder:
         self._autocommit = 0
         self._transactions = 0
         self._started = 0.0
+        self._sent: Optional[Dict[str, Any]] = None
         self._batches: Dict[int, List[Tuple[int, Dict[str, Any]]]] = {}
         self._listen()
         self._patch()
@@ -132,7 +134,7 @@ class Recorder:
     @contextmanager
     def _recording(self, step: Step) -> Iterator[None]:
         step.threads = {each.ident or 0 for each in threading.enumerate()} - {threading.get_ident()}
-        self._stack, self._autocommit, self._batches = [], 0, {}
+        self._stack, self._autocommit, self._batches, self._sent = [], 0, {}, None
         self._tracer = self.tracer() if self.tracer else None
         self._take_stock()
         self.step = step
@@ -142,11 +144,17 @@ class Recorder:
             if self._tracer is not None:
                 self._unseen(step, self._tracer)
         except BaseException as error:
+            self._unfinished(error)
             step.fail(error)
             raise
         finally:
             step.milliseconds = _since(started)
             self.step = self._tracer = None
+
+    def _unfinished(self, error: BaseException) -> None:
+        """Mark the statement that failed: once it has reflected a table, a connection to MySQL tells of no error."""
+        if self._sent is not None and not self._sent["error"]:
+            self._sent["error"] = one_line(error)
 
     def _unseen(self, step: Step, tracer: Tracer) -> None:
         """What was sent past SQLAlchemy, through a cursor of the driver, shows in its effects only."""
@@ -215,13 +223,14 @@ class Recorder:
         if self._tracer is not None and item.get("times", 1) <= _REPEATS_TRACED:
             self._tracer.before(connection, number)
         if context is not None:
-            context._alembic_mcp = item
+            context._alembic_mcp = self._sent = item
         self._started = time.perf_counter()
 
     def _after(self, connection: Any, cursor: Any, sql: str, *more: Any) -> None:
         item = getattr(more[1], "_alembic_mcp", None)
         if item is None:
             return
+        self._sent = None
         item["milliseconds"] = round(item["milliseconds"] + _since(self._started), 3)
         rows = getattr(cursor, "rowcount", -1)
         if isinstance(rows, int) and rows >= 0 and _CHANGES_ROWS.match(sql):
@@ -261,15 +270,15 @@ class Recorder:
                     recorder._autocommit -= 1
 
         operations.invoke = recorded_invoke
-        batch.BatchOperationsImpl.flush = recorded_flush  # type: ignore[method-assign, assignment]
-        MigrationContext.autocommit_block = recorded_block  # type: ignore[method-assign, assignment]
+        batch.BatchOperationsImpl.flush = recorded_flush  # type: ignore[assignment]
+        MigrationContext.autocommit_block = recorded_block  # type: ignore[assignment]
 
     def _invoke(self, invoke: Callable[[], Any], proxy: Any, operation: Any) -> Any:
         step = self.step
         if step is None or self._stack:
             return invoke()
         try:
-            item = describe(operation, proxy.migration_context.dialect)
+            item = describe(operation, proxy.migration_context.dialect, proxy.migration_context)
         except Exception:  # noqa: BLE001 - an operation that can't be described is still recorded, by its statements
             item = {"kind": "custom", "op": type(operation).__name__}
         item.update(line=step.line(), batch=False, autocommit=self._autocommit > 0, statements=[])

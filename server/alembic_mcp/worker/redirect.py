@@ -27,11 +27,12 @@ _ADDRESS = re.compile(
     r"|requireauth|channel_binding|gss.*|krbsrvname|target_session_attrs|load_balance_hosts|connect_timeout|timeout"
     r"|unix_sock|direct_tls|creator|async_creator_fn|connection_class"
 )
-# Wherever it stands, in a DO block too: one rehearsal too many on another server costs little.
+# Wherever it stands, in a DO block too: one rehearsal too many on another server costs little. A query is none of it:
+# who compares privileges asks for columns that are called so.
 _CLUSTER_WIDE = re.compile(
     r"\b(CREATE|ALTER|DROP|REASSIGN|COMMENT\s+ON)\s+"
     r"(ROLE|USER(?!\s+MAPPING)|GROUP|DATABASE|TABLESPACE|SUBSCRIPTION|SYSTEM|OWNED)\b"
-    r"|\b(GRANT|REVOKE)\b(?:(?!\bON\b).)*\b(TO|FROM)\b|\bpg_(terminate|cancel)_backend\b|\bdblink",
+    r"|\A(?!\s*(?:SELECT|WITH)\b[^;]*\Z).*?\b(GRANT|REVOKE)\b(?:(?!\bON\b).)*\b(TO|FROM)\b|\bpg_(terminate|cancel)_backend\b|\bdblink",
     re.IGNORECASE | re.DOTALL,
 )
 # How drivers connect when they are called without SQLAlchemy: module -> names in it.

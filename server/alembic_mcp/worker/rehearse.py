@@ -14,6 +14,7 @@ from .convergence import Convergence
 from .environment import Environment
 from .errors import CallError
 from .failures import one_line, sqlstate
+from .generate.models import again
 from .guards import Guards
 from .loaded import Loaded
 from .look import version_table
@@ -32,7 +33,8 @@ def rehearse(request: Dict[str, Any], progress: Progress, ask: Optional[Ask] = N
     """Answer the call ``rehearse``.
 
     With *ask* the models are loaded on the scratch database before it is known what there is to run: the rest of the
-    request brings ``target`` and ``index``.
+    request brings ``target`` and ``index``. Told is ``models``: what the call of that name answers where it makes only
+    what differs from the argument ``models``, its ``known``; empty if there is no such argument, or it can't.
 
     Raises:
         CallError: env.py failed before a revision ran (``user_code``, ``connection``), the connection could not be
@@ -72,8 +74,14 @@ class _Rehearsal:
 
     def wait(self, ask: Ask) -> None:
         """Load the models, and wait for the revisions."""
-        self.runs.visit(lambda _heads, _context: None)
-        rest = ask({})
+        made: Dict[str, Any] = {}
+
+        def look(_heads: Any, context: MigrationContext) -> None:
+            if self.args.get("models"):
+                made.update(again(context, self.args["models"]))
+
+        self.runs.visit(look)
+        rest = ask({"models": made})
         self.args["target"] = rest["target"]
         self.environment.go_on(rest["index"], revision=rest["target"])
         self.loaded.revisions(rest["index"])
@@ -244,9 +252,13 @@ class _Rehearsal:
 
     def _whole(self) -> None:
         """Run the path in one transaction, as the real run will; each revision has proved to work on its own."""
-        _, error = self.runs.take(list(reversed(self.path)), "downgrade")
+        back = list(reversed(self.path))
+        taken, error = self.runs.take(back, "downgrade")
         if error is None:
             self._in_one_go(record=False)
+            return
+        blamed = next((step.revision for step in taken.values() if step.error), back[0].revision)
+        self.revisions[blamed].update(downgraded=False, downgrade_error=error)
 
     def _in_one_go(self, *, record: bool = True) -> None:
         taken, error = self.runs.take(self.path, "upgrade")

@@ -10,7 +10,8 @@ from types import ModuleType
 from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from .recorder import Recorder, Step
-from .source import EXECUTES, about_dialect, blocks, end, head, touches, written
+from .source import EXECUTES, about_dialect, blocks, end, head, loops_within, touches, written
+from .unknown import Unknown
 
 __all__ = ["Resume"]
 
@@ -30,30 +31,6 @@ _DEPTH = 20
 _SHOWN = 200
 
 Namespace = Dict[str, Any]
-
-
-class _Unknown:
-    """A value that only the database could give. It can be passed on, but not be written into SQL."""
-
-    def __getattr__(self, name: str) -> _Unknown:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        return self
-
-    def __getitem__(self, _key: Any) -> _Unknown:
-        return self
-
-    def __call__(self, *_args: Any, **_kw: Any) -> _Unknown:
-        return self
-
-    def __str__(self) -> str:
-        raise ValueError("not known without the database")
-
-    def __format__(self, _spec: str) -> str:
-        return str(self)
-
-    def __iter__(self) -> Iterator[Any]:
-        raise ValueError("not known without the database")
 
 
 class Resume:
@@ -212,6 +189,9 @@ class Resume:
             executed = any(number in lines for number in range(each.lineno, end(each) + 1))
             if not executed and each.lineno > self._asked():
                 self._one(each, namespace)
+            elif executed and end(each) >= self._asked() and loops_within(each, namespace):
+                if not any(each.lineno <= item["line"] <= end(each) for item in self._step.operations):
+                    self._unreadable(each)
             elif executed and not (isinstance(each, ast.If) and about_dialect(each.test)):
                 for block in blocks(each, reading=True):
                     if isinstance(each, ast.For) and not any(one.lineno in lines for one in each.body):
@@ -261,7 +241,7 @@ class Resume:
 
     def _branches(self, each: ast.If, namespace: Namespace) -> List[List[ast.stmt]]:
         found, value = self._value(each.test, namespace)
-        if found and (not self._asked() or about_dialect(each.test)) and not isinstance(value, _Unknown):
+        if found and (not self._asked() or about_dialect(each.test)) and not isinstance(value, Unknown):
             return [each.body if value else each.orelse]
         return [each.body, each.orelse]
 
@@ -305,13 +285,13 @@ class Resume:
             self._unreadable(each)
             return
         function = self._functions[ast.unparse(call.func)]
-        values: Namespace = {one.arg: _Unknown() for one in (*function.args.args, *function.args.kwonlyargs)}
+        values: Namespace = {one.arg: Unknown() for one in (*function.args.args, *function.args.kwonlyargs)}
         defaults = dict(zip(reversed(function.args.args), reversed(function.args.defaults)))
         given = list(zip([one.arg for one in function.args.args], call.args))
         given += [(one.arg, one.value) for one in call.keywords if one.arg]
         for name, node in [*((one.arg, value) for one, value in defaults.items()), *given]:
             found, value = self._value(node, namespace)
-            values[name] = value if found else _Unknown()
+            values[name] = value if found else Unknown()
         self._depth += 1
         self._read(function.body, {**namespace, **values})
         self._depth -= 1
@@ -347,7 +327,7 @@ class Resume:
     def _assign(self, target: ast.expr, value: Any, namespace: Namespace, *, unknown: bool = False) -> None:
         if unknown:
             names = [one.id for one in ast.walk(target) if isinstance(one, ast.Name)]
-            namespace.update({name: _Unknown() for name in names})
+            namespace.update({name: Unknown() for name in names})
             return
         namespace["__alembic_mcp"] = value
         piece = ast.Assign([target], ast.Name("__alembic_mcp", ast.Load()), lineno=target.lineno)
@@ -361,6 +341,7 @@ class Resume:
         lines = range(each.lineno, max(end(one) for one in parts) + 1)
         known = any(item["line"] in lines for item in (*self._step.operations, *self._step.statements))
         if known or not any(touches(one, namespace) for one in parts):
+            _forget(each, namespace)
             return
         for call in (one for part in parts for one in ast.walk(part) if isinstance(one, ast.Call)):
             if isinstance(call.func, ast.Attribute) and call.func.attr in EXECUTES and call.args:
@@ -379,6 +360,15 @@ class Resume:
     def _add(self, kind: str, op: str, each: ast.stmt, **more: Any) -> None:
         item = {"kind": kind, "op": op, "line": each.lineno, "batch": False, "statements": [], **more}
         self._step.operations.append({**item, "autocommit": self._recorder._autocommit > 0})
+
+
+def _forget(each: ast.stmt, namespace: Namespace) -> None:
+    """What was to be filled from the database, ``metadata.reflect()``, holds nobody knows what from here on."""
+    call = each.value if isinstance(each, ast.Expr) else None
+    if isinstance(call, ast.Call) and isinstance(call.func, ast.Attribute) and isinstance(call.func.value, ast.Name):
+        name = call.func.value.id
+        if not isinstance(namespace.get(name), ModuleType):
+            namespace[name] = Unknown()
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
-from . import schema, scripts
+from . import implicit_commits, schema, scripts
 from .environment import Environment
 from .errors import CallError
 from .loaded import Loaded
@@ -57,6 +57,7 @@ class _Change:
         self.steps: List[Step] = []
         self.done: List[Dict[str, Any]] = []
         self.current: Optional[Step] = None
+        self.dialect = ""
 
     def answer(self) -> Dict[str, Any]:
         timeout = self.args.get("lock_timeout_ms")
@@ -85,6 +86,7 @@ class _Change:
 
     def _prepare(self, context: MigrationContext) -> None:
         """Before Alembic touches anything: take the lock, and see that all is as it was when the plan was made."""
+        self.dialect = context.dialect.name
         _take_lock(context.connection, self.args.get("lock_key"), self.args.get("holder") or "alembic-mcp")
         self.before = sorted(context.get_current_heads())
         expected = self.args.get("expect_heads")
@@ -155,6 +157,7 @@ class _Change:
             error.details["revision"] = failed.revision
             error.details.update({key: value for key, value in failed.error.items() if key != "message" and value})
             error.details.setdefault("path", failed.path)
+            error.details["stays"] = implicit_commits.kept(self.dialect, failed.statements)
         if error.kind in ("locked", "drift"):
             return
         try:

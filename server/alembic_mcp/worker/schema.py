@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any, Dict, List, Optional
 
 import sqlalchemy
@@ -15,6 +16,10 @@ __all__ = ["delta", "differences", "fingerprint", "not_restored", "snapshot"]
 
 Snapshot = Dict[str, str]
 _LONG = 120
+
+# PostgreSQL spells a condition as it was read at first, and otherwise once it is read from its own spelling.
+_CAST = re.compile(r"::(?:character varying|text|bpchar)(?:\(\d+\))?(?:\[\])?")
+_ALONE = re.compile(r"(?<![\w\"])\(((?:\w+|'(?:[^']|'')*'|ARRAY\[[^\[\]()]*\]))\)")
 
 
 def snapshot(context: MigrationContext) -> Snapshot:
@@ -63,12 +68,31 @@ def not_restored(before: Snapshot, after: Snapshot) -> List[str]:
     A constraint that was NOT VALID before and has been validated since holds what it held: nothing has to be undone.
     An extension that is there since may be used by others by now: to leave it is right.
     """
-    wanted = {key: _as_valid(before[key], after.get(key)) for key in before}
+    wanted = {key: _as_found(key, _as_valid(before[key], after.get(key)), after.get(key)) for key in before}
     return differences(wanted, {key: after[key] for key in after if key in before or not key.startswith("extension ")})
 
 
 def _as_valid(definition: str, now: Optional[str]) -> str:
     return definition if now is None or definition != f"{now} NOT VALID" else now
+
+
+def _as_found(key: str, definition: str, now: Optional[str]) -> str:
+    """*now* where it says the same in other words: a condition or default that was written again with other casts."""
+    same = now is not None and _without_casts(key, definition) == _without_casts(key, now)
+    return now if same and now is not None else definition
+
+
+def _without_casts(key: str, definition: str) -> str:
+    """The definition without the casts of texts to texts, and without parentheses around what stands alone."""
+    start, mark, rest = "", "", definition
+    if key.startswith("column "):
+        start, mark, rest = definition.partition(" DEFAULT ")
+    elif not key.startswith(("constraint ", "index ")):
+        return definition
+    rest = _CAST.sub("", rest)
+    while (shorter := _ALONE.sub(r"\1", rest)) != rest:
+        rest = shorter
+    return start + mark + rest
 
 
 def _short(definition: str) -> str:

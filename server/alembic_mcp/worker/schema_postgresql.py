@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, Dict, Optional
+import re
+from typing import Any, Dict, Match, Optional
 
 __all__ = ["snapshot"]
 
@@ -42,6 +43,17 @@ SELECT 'column', rel.nspname, rel.relname, a.attname, concat_ws(' ',
   CASE WHEN a.attgenerated = '' THEN 'DEFAULT ' || pg_catalog.pg_get_expr(d.adbin, d.adrelid)
     ELSE 'GENERATED (' || pg_catalog.pg_get_expr(d.adbin, d.adrelid) || ') ' || a.attgenerated::text END,
   CASE a.attidentity WHEN 'a' THEN 'IDENTITY ALWAYS' WHEN 'd' THEN 'IDENTITY BY DEFAULT' END,
+  CASE WHEN a.attidentity <> '' THEN (SELECT '(' || nullif(concat_ws(' ',
+      CASE WHEN s.seqstart <> CASE WHEN s.seqincrement > 0 THEN s.seqmin ELSE s.seqmax END
+        THEN 'start ' || s.seqstart END,
+      CASE WHEN s.seqincrement <> 1 THEN 'increment ' || s.seqincrement END,
+      CASE WHEN s.seqincrement < 0 OR s.seqmin <> 1 THEN 'min ' || s.seqmin END,
+      CASE WHEN s.seqmax <> CASE s.seqtypid WHEN 21 THEN 32767 WHEN 23 THEN 2147483647 ELSE 9223372036854775807 END
+        THEN 'max ' || s.seqmax END,
+      CASE WHEN s.seqcache <> 1 THEN 'cache ' || s.seqcache END, CASE WHEN s.seqcycle THEN 'cycle' END), '') || ')'
+    FROM pg_catalog.pg_depend o JOIN pg_catalog.pg_sequence s ON s.seqrelid = o.objid
+    WHERE o.refclassid = 'pg_catalog.pg_class'::regclass AND o.refobjid = a.attrelid AND o.refobjsubid = a.attnum
+      AND o.classid = 'pg_catalog.pg_class'::regclass AND o.deptype = 'i') END,
   CASE WHEN a.attcollation <> t.typcollation THEN 'COLLATE ' || a.attcollation::regcollation::text END)
 FROM rel JOIN pg_catalog.pg_attribute a ON a.attrelid = rel.oid AND a.attnum > 0 AND NOT a.attisdropped
   JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
@@ -61,7 +73,7 @@ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
 UNION ALL
 SELECT 'sequence', rel.nspname, NULL, rel.relname, concat_ws(' ', pg_catalog.format_type(s.seqtypid, NULL),
   'start', s.seqstart, 'increment', s.seqincrement, 'min', s.seqmin, 'max', s.seqmax,
-  CASE WHEN s.seqcycle THEN 'cycle' END)
+  CASE WHEN s.seqcache <> 1 THEN 'cache ' || s.seqcache END, CASE WHEN s.seqcycle THEN 'cycle' END)
 FROM rel JOIN pg_catalog.pg_sequence s ON s.seqrelid = rel.oid
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = 'pg_catalog.pg_class'::regclass
   AND d.objid = rel.oid AND d.deptype = 'i')
@@ -128,8 +140,15 @@ def snapshot(connection: Any, skipped: str, skipped_schema: Optional[str]) -> Di
                 key = f"{kind} {name} on {prefix}{rel}"
             else:
                 key = f"{kind} {prefix}{name}"
-            found[key] = definition or ""
+            found[key] = _TEXTS.sub(_texts, definition or "")
     return found
 
 
+def _texts(found: Match[str]) -> str:
+    """A list of texts as PostgreSQL spells it at first; after the column got another length it spells it otherwise."""
+    return f"(ARRAY[{', '.join(_TEXT.findall(found[1]))}])::text[]"
+
+
+_TEXT = re.compile(r"'(?:[^']|'')*'::character varying")
+_TEXTS = re.compile(rf"ARRAY\[((?:\({_TEXT.pattern}\)::text(?:, )?)+)\]")
 _BELONGS = frozenset({"constraint", "index", "trigger", "rule", "policy"})

@@ -26,6 +26,9 @@ _QUOTED = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`[^`]*`|\[[^\]]*\]""")
 _NAMED = re.compile(
     r"CONSTRAINT\s+(\"[^\"]+\"|`[^`]+`|\[[^\]]+\]|\w+)\s+(PRIMARY|UNIQUE|FOREIGN|CHECK)\b", re.IGNORECASE
 )
+_NAME = re.compile(r"\s*(\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]|\w+)")
+_COLLATE = re.compile(r"\bCOLLATE\s+(\"[^\"]+\"|`[^`]+`|\[[^\]]+\]|\w+)", re.IGNORECASE)
+_COMPUTED = re.compile(r"\bAS\s*\(", re.IGNORECASE)
 _CHECK = re.compile(r"(?:CONSTRAINT\s+(?P<name>\"[^\"]+\"|`[^`]+`|\[[^\]]+\]|\w+)\s+)?\bCHECK\s*\(", re.IGNORECASE)
 
 
@@ -60,6 +63,8 @@ def _masters(rows: Any, skipped: str, found: Dict[str, str]) -> Dict[str, str]:
         if kind == "table":
             texts[name] = sql or ""
             found[f"table {name}"] = _options(sql or "")
+            if re.search(r"\bAUTOINCREMENT\b", _masked(sql or ""), re.IGNORECASE):
+                found[f"table {name}"] = f"{found[f'table {name}']} AUTOINCREMENT".strip()
         elif kind == "index":
             where = re.search(r"\bWHERE\b.*", sql or "", re.IGNORECASE | re.DOTALL)
             found[f"index {name} on {table}"] = _plain(where.group()) if where else ""
@@ -75,7 +80,14 @@ def _columns(rows: Any, texts: Dict[str, str], found: Dict[str, str]) -> None:
     for table, name, kind, not_null, default, position, hidden in rows:
         if table in texts:
             parts = [kind.upper(), "NOT NULL" if not_null else "", "" if default is None else f"DEFAULT {default}"]
+            declared = _declared(texts[table]).get(name, "") if hidden or "COLLATE" in texts[table].upper() else ""
             parts.append(_GENERATED.get(hidden, ""))
+            computed = _COMPUTED.search(_masked(declared)) if hidden else None
+            if computed is not None:
+                parts.append(f"AS ({_plain(declared[computed.end() : _closing(declared, computed.end())])})")
+            collated = _COLLATE.search(declared[: computed.start()] if computed is not None else declared)
+            if collated is not None and _unquoted(collated[1]).upper() != "BINARY":
+                parts.append(f"COLLATE {_unquoted(collated[1]).upper()}")
             found[f"column {table}.{name}"] = " ".join(part for part in parts if part)
             if position:
                 keys.setdefault(table, []).append((position, name))
@@ -115,13 +127,33 @@ def _indexes(rows: Any, texts: Dict[str, str], found: Dict[str, str]) -> None:
 
 
 def _checks(sql: str) -> Iterator[Tuple[str, str]]:
-    masked = _masked(sql)
-    for match in _CHECK.finditer(masked):
-        depth, end = 1, match.end()
-        while depth and end < len(sql):
-            depth += {"(": 1, ")": -1}.get(masked[end], 0)
-            end += 1
-        yield _unquoted(sql[slice(*match.span("name"))]) if match["name"] else "", _plain(sql[match.end() : end - 1])
+    for match in _CHECK.finditer(_masked(sql)):
+        expression = _plain(sql[match.end() : _closing(sql, match.end())])
+        yield _unquoted(sql[slice(*match.span("name"))]) if match["name"] else "", expression
+
+
+def _closing(sql: str, start: int) -> int:
+    """Where the parenthesis is closed that was opened right before *start*."""
+    masked, depth, end = _masked(sql), 1, start
+    while depth and end < len(sql):
+        depth += {"(": 1, ")": -1}.get(masked[end], 0)
+        end += 1
+    return end - 1
+
+
+def _declared(sql: str) -> Dict[str, str]:
+    """Column -> what CREATE TABLE says of it after its name; of constraints of the table under odd names too."""
+    start = sql.find("(") + 1
+    masked = _QUOTED.sub(lambda match: "x" * len(match[0]), sql[start : _closing(sql, start)])
+    found, depth, begun = {}, 0, 0
+    for index, letter in enumerate(f"{masked},"):
+        depth += {"(": 1, ")": -1}.get(letter, 0)
+        if letter == "," and depth == 0:
+            match = _NAME.match(sql, start + begun, start + index)
+            if match:
+                found[_unquoted(match[1])] = sql[match.end() : start + index]
+            begun = index + 1
+    return found
 
 
 def _masked(sql: str) -> str:

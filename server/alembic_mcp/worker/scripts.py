@@ -37,7 +37,7 @@ def load(config: Config, entries: Optional[Iterable[Dict[str, Any]]]) -> ScriptD
         def load_revisions() -> Iterator[Script]:
             return (_LazyScript(entry) for entry in known)
 
-        script._load_revisions = load_revisions  # type: ignore[method-assign]
+        script._load_revisions = load_revisions
         script.revision_map = RevisionMap(load_revisions)
     return script
 

@@ -9,13 +9,15 @@ import sys
 from types import ModuleType
 from typing import Any, Dict, List, Optional
 
-__all__ = ["EXECUTES", "about_dialect", "blocks", "end", "head", "touches", "written"]
+__all__ = ["ACTS", "EXECUTES", "about_dialect", "blocks", "end", "head", "loops_within", "touches", "written"]
 
 EXECUTES = {"execute", "exec", "exec_driver_sql", "executemany", "scalar", "scalars", "execute_sql"}
 _WRITES = {
     "add", "add_all", "merge", "delete", "flush", "commit", "bulk_save_objects", "bulk_insert_mappings",
     "bulk_update_mappings", "create", "create_all", "drop", "drop_all",
 }  # fmt: skip
+ACTS = _WRITES | {"execute", "exec", "exec_driver_sql", "executemany", "execute_sql"}
+"""What is never done to a value that nobody knows: it would do nothing."""
 _ASKS_NOTHING = {"get_bind", "get_context", "f", "inline_literal", "batch_alter_table"}
 
 
@@ -69,6 +71,14 @@ def touches(each: ast.stmt, namespace: Dict[str, Any]) -> bool:
             if alone and _foreign(root, namespace):
                 return True
     return False
+
+
+def loops_within(each: ast.stmt, namespace: Dict[str, Any]) -> bool:
+    """Whether a plain statement does something to the database for each of what may be no rows: a comprehension."""
+    inner = [one.elt for one in ast.walk(each) if isinstance(one, (ast.ListComp, ast.SetComp, ast.GeneratorExp))]
+    inner += [one.value for one in ast.walk(each) if isinstance(one, ast.DictComp)]
+    inner += [one.body for one in ast.walk(each) if isinstance(one, ast.Lambda)]
+    return not blocks(each) and any(touches(ast.Expr(one), namespace) for one in inner)
 
 
 def written(node: ast.expr) -> Optional[str]:

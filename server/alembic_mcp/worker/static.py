@@ -13,6 +13,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from alembic.util.pyfiles import load_python_file
+from sqlalchemy import MetaData
 from sqlalchemy.sql import ClauseElement
 
 from . import nowhere, scripts
@@ -36,8 +37,8 @@ def static(request: Dict[str, Any]) -> Dict[str, Any]:
 
     Args:
         request: ``args`` are ``revisions`` (ids), ``paths`` (their files, where only env.py tells where they are),
-            ``dialect``, ``default_schema``, and ``run``: False to read source alone, for a revision that does not come
-            back.
+            ``dialect``, ``default_schema``, ``naming_convention`` of the models (see ``look``), and ``run``: False to
+            read source alone, for a revision that does not come back.
 
     Returns:
         ``revisions``: {id: {``upgrade``, ``downgrade``: {``operations``, ``statements``} as in ``rehearse``, never
@@ -52,6 +53,7 @@ class _Reading:
         args = request["args"]
         self.wanted: List[str] = list(args["revisions"])
         self.paths: Dict[str, str] = dict(args.get("paths") or {})
+        self.naming: Dict[str, str] = {"ix": "ix_%(column_0_label)s", **(args.get("naming_convention") or {})}
         self.runs = bool(args.get("run", True))
         self.environment = Environment(request, "upgrade", revision="heads", sql=False, tag=None)
         self.recorder = Recorder()
@@ -157,9 +159,9 @@ class _Reading:
             self.engine.connect() as connection,
             EnvironmentContext(self.environment.config, self.environment.script) as environment,
         ):
-            environment.configure(connection=connection, target_metadata=None)
+            environment.configure(connection=connection, target_metadata=MetaData(naming_convention=self.naming))
             context = environment.get_context()
-            context._ensure_version_table = _nothing  # type: ignore[method-assign]
+            context._ensure_version_table = _nothing
             with context.begin_transaction(), Operations.context(context):
                 yield
 
@@ -223,7 +225,7 @@ def _without_rebuilds(recorder: Recorder) -> None:
         for _, item in recorder._batches.pop(id(queue), ()):
             item["batch"] = True
 
-    batch.BatchOperationsImpl.flush = flushed  # type: ignore[method-assign, assignment]
+    batch.BatchOperationsImpl.flush = flushed  # type: ignore[assignment]
 
 
 def _unreadable(text: str) -> Dict[str, Any]:

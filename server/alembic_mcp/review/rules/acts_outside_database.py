@@ -6,13 +6,18 @@ tablespaces and settings of the server are shared by all its databases.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
-from ...operations import AlterObject, CreateObject, DropObject, Operation, Revision
+from ...operations import AlterObject, CreateObject, DropObject, Operation, Revision, Unrecognised
 from ...report import Severity
 from ..context import Path
 from ..rule import Found, path_rule
 
+_FILES = re.compile(
+    r"\bCOPY\b[^;]*?\b(?:(?:TO|FROM)\s+PROGRAM\b|TO\s+'|FROM\s+')|\b(?:lo_import|lo_export|pg_read_\w*file|dblink\w*)\s*\(",
+    re.IGNORECASE,
+)
 _OF_THE_SERVER = ("system", "role", "user", "group", "database", "tablespace", "subscription")
 
 
@@ -34,6 +39,8 @@ def acts_outside_database(path: Path) -> Iterator[Found]:
             what = _of_the_server(op)
             if what is not None:
                 yield _found(what, op, revision)
+            elif isinstance(op, Unrecognised) and (files := _FILES.search(op.sql)):
+                yield _leaves(" ".join(files[0].split()).strip("'("), op, revision)
 
 
 def _of_the_server(op: Operation) -> str | None:
@@ -44,6 +51,15 @@ def _of_the_server(op: Operation) -> str | None:
             verb = {CreateObject: "CREATE", DropObject: "DROP"}.get(type(op), "ALTER")
             return f"{verb} {op.kind.upper()} {op.name}"
     return None
+
+
+def _leaves(what: str, op: Operation, revision: Revision) -> Found:
+    return Found(
+        f"{what} reads or writes outside the database: files and programs of its server, or another one.",
+        revision=revision.revision,
+        line=op.line,
+        evidence={"act": what, "measured": any(one.measured is not None for one in op.statements)},
+    )
 
 
 def _found(what: str, op: Operation, revision: Revision) -> Found:

@@ -16,7 +16,7 @@ from ..history import operations_before, ran
 from ..narrowing import family, narrower
 from ..offences import judged, offence, said, unfit
 from ..questions import Question
-from ..remedies import call
+from ..remedies import Code, call, execute, quoted
 from ..rule import Found, rule
 
 _KNOWN = frozenset(
@@ -69,6 +69,8 @@ def cast_fails(op: Operation, context: Context) -> Found | None:
     from_text = family(old) == "string" != family(op.type)
     if not found.number and found.why_unknown is None and not from_text:
         return None
+    if found.why_unknown is not None and "does not exist" in found.why_unknown:
+        return None  # the type: missing-type and missing-extension say so
     loss = narrower(old, op.type)
     if not found.number and loss is not None and not loss.silent and not from_text:
         return None  # narrows-type says what is not known
@@ -102,8 +104,18 @@ def _name(kind: str) -> str:
 
 
 def _remedy(op: AlterColumn) -> str:
-    return f"Say how: {_using(op, f'{op.column}::{op.type}')}."
+    return f"Say how: {_using(op, f'{quoted(op.column)}::{op.type}')}."
 
 
 def _using(op: AlterColumn, expression: str) -> str:
-    return call("alter_column", op.table, op.column, table=op.table, postgresql_using=expression)
+    kind = _DECLARED.get((op.type or "").upper())
+    if kind is None:
+        table, column = quoted(op.table), quoted(op.column)
+        return execute(f"ALTER TABLE {table} ALTER COLUMN {column} TYPE {op.type} USING {expression}")
+    return call("alter_column", op.table, op.column, table=op.table, type_=Code(kind), postgresql_using=expression)
+
+
+_DECLARED = {
+    "INTEGER": "sa.Integer()", "BIGINT": "sa.BigInteger()", "SMALLINT": "sa.SmallInteger()", "DATE": "sa.Date()",
+    "BOOLEAN": "sa.Boolean()",
+}  # fmt: skip

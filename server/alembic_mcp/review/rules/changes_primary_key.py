@@ -22,6 +22,7 @@ from ...report import Severity
 from ..column_types import parse
 from ..context import Context
 from ..counts import rows_of
+from ..locking import shares_statement
 from ..rule import Found, rule
 
 _NAMED_AS_ONE = re.compile(r"^pk$|^pk_|_pk$|_pkey$", re.IGNORECASE)
@@ -54,11 +55,13 @@ def changes_primary_key(op: Operation, context: Context) -> Found | None:
     )
 
 
-def _change(op: Operation, table: str, context: Context) -> tuple[str, Severity] | None:  # noqa: PLR0911 - one for each kind of operation
+def _change(op: Operation, table: str, context: Context) -> tuple[str, Severity] | None:
     key = next((one for one in context.keys(table) if one.kind is ConstraintKind.PRIMARY_KEY), None)
     columns = key.columns if key is not None else ()
     match op:
         case AddConstraint(kind=ConstraintKind.PRIMARY_KEY):
+            if any(shares_statement(op, one) and one.column.primary_key for one in context.prior.of(AddColumn)):
+                return None  # said of the column
             named = ", ".join(op.columns) or op.using_index or "an index"
             return f"Makes {named} the primary key of {table}", Severity.WARNING
         case AddColumn() if op.column.primary_key:

@@ -13,7 +13,7 @@ from ...operations import AddConstraint, AlterObject, ConstraintKind, Operation
 from ...report import Severity
 from ..context import Context
 from ..counts import rows_of
-from ..remedies import call, execute, named, quoted
+from ..remedies import Final, call, execute, named, quoted
 from ..rule import Found, rule
 
 _UNCHECKED = re.compile(r"\bNOT\s+(VALID|ENFORCED)\b", re.IGNORECASE)
@@ -48,7 +48,12 @@ def _table(op: AddConstraint, context: Context) -> Found:
     rows = rows_of(op.table, context)
     name = op.name or named("ck", op.table, *op.columns)
     create = call(
-        "create_check_constraint", name, op.table, op.expression or "...", table=op.table, postgresql_not_valid=True
+        "create_check_constraint",
+        Final(name),
+        op.table,
+        op.expression or "...",
+        table=op.table,
+        postgresql_not_valid=True,
     )
     validate = execute(f"ALTER TABLE {quoted(op.table)} VALIDATE CONSTRAINT {quoted(name)}")
     return Found(

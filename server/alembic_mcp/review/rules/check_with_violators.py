@@ -14,7 +14,7 @@ from ..context import Context
 from ..expressions import mentions, named
 from ..offences import constraint_of, judged, offence, said, violators
 from ..questions import Question
-from ..remedies import execute, quoted
+from ..remedies import LATER, execute, quoted
 from ..rule import Found, rule
 
 
@@ -45,6 +45,5 @@ def check_with_violators(op: Operation, context: Context) -> Found | None:
         certain=f"The check{name} on {made.table} ({made.expression}) does not hold, because "
         f"{said(found, made.table, context, 'breaks', 'break')} it",
         possible=f"The check{name} on {made.table} ({made.expression}) fails if a row breaks it.",
-        remedy=f"Mend those rows first: {mend}; or add it with postgresql_not_valid=True, clean up, and VALIDATE "
-        "CONSTRAINT in a later revision.",
+        remedy=f"Mend those rows first: {mend}{LATER if context.is_postgresql else ''}.",
     )

@@ -1,12 +1,12 @@
 """CONCURRENTLY works in transactions of its own: inside the transaction of a revision PostgreSQL refuses it.
 
 Alembic runs a revision in a transaction unless it is told otherwise, hence the autocommit block. The same goes for
-VACUUM.
+VACUUM, ALTER SYSTEM, and for databases and tablespaces.
 """
 
 from __future__ import annotations
 
-from ...operations import AlterObject, CreateIndex, DropIndex, Operation
+from ...operations import AlterObject, CreateIndex, CreateObject, DropIndex, DropObject, Operation
 from ...report import Severity
 from ..context import Context
 from ..remedies import autocommit, call, execute
@@ -44,9 +44,13 @@ def _what(op: Operation) -> str | None:
         case AlterObject() if op.kind != "materialized view":
             if op.action.startswith("vacuum"):
                 return op.action.upper()
+            if op.kind == "system":
+                return "ALTER SYSTEM"
             if "concurrently" in (*op.action.split(), *op.text.lower().split()):
                 words = " ".join(word for word in op.action.split()[:2] if word != "concurrently")
                 return f"{words.upper()} CONCURRENTLY"
+        case CreateObject() | DropObject() if op.kind in ("database", "tablespace"):
+            return f"{'CREATE' if isinstance(op, CreateObject) else 'DROP'} {op.kind.upper()} {op.name}"
     return None
 
 

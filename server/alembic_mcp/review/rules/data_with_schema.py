@@ -13,7 +13,7 @@ from ...operations import Delete, Operation, Unrecognised, Update
 from ...report import Severity
 from ..context import Context
 from ..counts import rows_of
-from ..locking import Step, steps
+from ..locking import OWN_TRANSACTIONS, Step, steps
 from ..rewriting import fills_from_query
 from ..rule import Found, revision_rule
 
@@ -36,12 +36,17 @@ def data_with_schema(context: Context) -> Iterator[Found]:
 
 def _found(table: str, step: Step) -> Found:
     rows = rows_of(table, step.context)
-    since = step.held[table].where or "an earlier statement"
+    taken = step.held[table]
+    since = taken.where or "an earlier statement"
     return Found(
         f"Rows of {table} ({rows.text}) are changed in the transaction that has altered it ({since}): nobody can "
         f"read or write {table} until they are done.",
-        remedy=f"Leave the change of {table} in this revision, and change its rows in the next one, in batches "
-        "inside op.get_context().autocommit_block().",
+        remedy=(
+            OWN_TRANSACTIONS
+            if taken.revision
+            else f"Leave the change of {table} in this revision, and change its rows in the next one, in batches "
+            "inside op.get_context().autocommit_block()."
+        ),
         evidence={**rows.evidence, "lock_mode": LockMode.ACCESS_EXCLUSIVE.value},
         table=table,
         line=step.op.line,

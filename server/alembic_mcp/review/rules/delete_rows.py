@@ -1,5 +1,7 @@
 """DELETE destroys rows that no downgrade brings back; without a condition it destroys them all.
 
+Without a condition, on a table that has rows, it loses data for certain: that is refused. Where the rows were not
+counted, or where the revision copies all of them to another table first, it can be approved.
 In the downgrade of a revision whose upgrade inserts into the same table it is the plain inverse, and only mentioned.
 """
 
@@ -11,6 +13,7 @@ from ...operations import Delete, Insert, Operation
 from ...report import Severity
 from ..affected import affected, asks_affected
 from ..context import Context
+from ..copies import copy_of
 from ..counts import rows_of
 from ..history import is_untouched
 from ..questions import Question
@@ -35,7 +38,8 @@ def delete_rows(op: Operation, context: Context) -> Found | None:
     if rows.none:
         return None
     remedy = f"Keep a copy of the rows of {op.table} that go, for instance in a table of their own."
-    if not context.running and any(isinstance(other, Insert) and other.table == op.table for other in context.other):
+    undoes = context.other.has(Insert, table=op.table)
+    if not context.running and undoes:
         return Found(
             f"Deletes rows of {op.table}, as its upgrade inserts some.",
             severity=Severity.INFO,
@@ -44,10 +48,17 @@ def delete_rows(op: Operation, context: Context) -> Found | None:
     also = spread(op, context)
     spreads: Evidence = {"also": [*also.tables, *also.triggers]} if also.text else {}
     if op.where is None:
+        copy = copy_of(op.table, None, context)
+        kept = f" They are {copy.where}." if copy is not None else ""
+        certain = bool(rows.number) and copy is None and not undoes
         return Found(
-            f"Deletes every row of {op.table}: {rows.text}.{also.text}",
+            f"Deletes every row of {op.table}: {rows.text}.{kept}{also.text}",
             remedy=f"Add a condition. {remedy}",
-            severity=Severity.DANGER if context.running else Severity.WARNING,
+            severity=Severity.WARNING
+            if not context.running or (copy is not None and not also.text)
+            else Severity.BLOCKER
+            if certain
+            else Severity.DANGER,
             evidence={**rows.evidence, **spreads, "condition": None},
         )
     met = affected(op, context)

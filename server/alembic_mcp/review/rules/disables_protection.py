@@ -17,8 +17,19 @@ _TO_PUBLIC = re.compile(r"\bTO\s+(.*,\s*)?PUBLIC\b", re.IGNORECASE | re.DOTALL)
 _STRONG_ROLE = re.compile(r"\b(SUPERUSER|BYPASSRLS)\b", re.IGNORECASE)
 
 
+# MySQL: checks that are switched off, and a mode that may cut or make up values.
+_OFF = re.compile(
+    r"(?<![\w.])(?:@@)?(?:(?:session|global)\.)?(?:(?:foreign_key|unique|check_constraint)_checks\s*:?=\s*(?:0|off|false)"
+    r"|sql_mode\s*:?=\s*(?!@).*)",
+    re.IGNORECASE,
+)
+
+
+_GRANTS = {"privileges": "GRANT", "default privileges": "ALTER DEFAULT PRIVILEGES"}
+
+
 @rule(severity=Severity.WARNING, remedy="Leave the protection on; if it has to go, say why, and for how long.")
-def disables_protection(op: Operation, context: Context) -> Found | None:  # noqa: PLR0911 - one for each protection
+def disables_protection(op: Operation, context: Context) -> Found | None:
     """Judge what weakens triggers, row level security and privileges, in both directions."""
     match op:
         case AlterObject(kind="table", table=str(table)) if not context.is_new(table):
@@ -27,7 +38,7 @@ def disables_protection(op: Operation, context: Context) -> Found | None:  # noq
             if "REVOKE" in (op.action.upper(), op.text.split(maxsplit=1)[0].upper()):
                 return None
             return Found(
-                f"GRANT {op.text} gives the right to every role there is.",
+                f"{_GRANTS[op.kind]} {op.text} gives the right to every role there is.",
                 remedy="Grant it to the roles that need it, by name.",
             )
         case AlterObject(kind="setting") if "session_replication_role" in f"{op.name} {op.text}".lower():
@@ -37,6 +48,12 @@ def disables_protection(op: Operation, context: Context) -> Found | None:  # noq
                 "session_replication_role = replica switches off triggers and the checks of foreign keys for all "
                 "that follows.",
                 remedy="Leave it out: delete and insert in an order that foreign keys allow, or make them DEFERRABLE.",
+                severity=Severity.DANGER,
+            )
+        case AlterObject(kind="setting") if found := _OFF.search(f"{op.name} {op.text}"):
+            return Found(
+                f"{found[0].strip()}: what is written from here on in this session is not checked.",
+                remedy="Leave it out: create and drop in an order that foreign keys allow, and keep the mode strict.",
                 severity=Severity.DANGER,
             )
         case AlterObject(kind="role" | "user") if found := _STRONG_ROLE.search(op.text):
@@ -55,12 +72,15 @@ def _table(op: AlterObject, table: str, context: Context) -> Found | None:
     words = op.action.split()
     if op.action.startswith("disable trigger"):
         return _triggers(op, table, context)
-    if op.action.startswith(("disable row level security", "no force row level security")):
+    if op.action.startswith(("disable row level", "no force row level")):
         later = (other for other in context.later if isinstance(other, AlterObject) and other.table == table)
         if any(other.action.startswith(("enable row", "force row")) for other in later):
             return None
+        if _switched_on(table, context, ("enable row", "force row")):
+            return None
         return Found(
-            f"{op.action.upper()}: every role that may read {table} sees all its rows"
+            f"{words[0].upper()}{' FORCE' if words[0] == 'no' else ''} ROW LEVEL SECURITY: every role that may read "
+            f"{table} sees all its rows"
             f"{', if it owns the table' if words[0] == 'no' else ''}.",
             remedy=f"Leave row level security of {table} on, and give a policy to the role that needs more.",
             severity=Severity.WARNING if words[0] == "no" else Severity.DANGER,
@@ -70,7 +90,9 @@ def _table(op: AlterObject, table: str, context: Context) -> Found | None:
     return None
 
 
-def _triggers(op: AlterObject, table: str, context: Context) -> Found:
+def _triggers(op: AlterObject, table: str, context: Context) -> Found | None:
+    if _switched_on(table, context, ("enable trigger",)):
+        return None
     words = op.text.split()
     name = words[1].strip('"') if len(words) > 1 else "ALL"
     everything = name.upper() in ("ALL", "USER")
@@ -90,6 +112,13 @@ def _triggers(op: AlterObject, table: str, context: Context) -> Found:
         f"{'them' if everything else 'it'} again.",
         remedy=f'Leave it on; or enable it again at the end: op.execute("ALTER TABLE {table} ENABLE TRIGGER {name}").',
         severity=Severity.DANGER,
+    )
+
+
+def _switched_on(table: str, context: Context, actions: tuple[str, ...]) -> bool:
+    """True if a downgrade takes back what its upgrade has switched on."""
+    return not context.running and any(
+        other.table == table and other.action.startswith(actions) for other in context.other.of(AlterObject)
     )
 
 

@@ -28,6 +28,8 @@ from ...operations import (
 from ...report import Severity
 from ..context import Context
 from ..counts import rows_of
+from ..declared import declared
+from ..locking import shares_statement
 from ..rule import Found, rule
 
 
@@ -113,6 +115,13 @@ def _out_of_order(op: Operation, context: Context) -> Iterator[Found]:
                 remedy=f"Put this line before the one that drops {table}, or leave it out: it goes with the table.",
             )
     ran = context.rehearsed is not None and context.rehearsed.downgraded is True  # so it was not taken along
+    if isinstance(op, DropTable) and not op.cascade and not ran and context.path.dialect != "sqlite":
+        holder = _still_refers(op, context)
+        if holder is not None:
+            yield Found(
+                f"downgrade() drops {op.table} while {holder} refers to it: that fails.",
+                remedy=f"Drop {holder}, or its foreign key, before {op.table}.",
+            )
     if isinstance(op, (DropIndex, DropConstraint)) and op.name and not op.batch and not ran:
         column = _dropped_column(op, context)
         if column is not None:
@@ -120,6 +129,29 @@ def _out_of_order(op: Operation, context: Context) -> Iterator[Found]:
                 f"downgrade() drops {op.name} after {column}, which has taken it along: that fails.",
                 remedy=f"Drop {op.name} before {column}.",
             )
+
+
+def _still_refers(op: DropTable, context: Context) -> str | None:
+    """A table that the upgrade made refer to the one that is dropped, and that still does."""
+    keys = [key for made in context.other.of(CreateTable) for key in declared(made, context)]
+    keys += context.other.of(AddConstraint)
+    for key in keys:
+        if not isinstance(key, AddConstraint) or key.references != op.table or key.table == op.table:
+            continue
+        gone = [*context.prior, *(other for other in context.later if shares_statement(op, other))]
+        if not any(_takes(other, key) for other in gone) and not context.other.has(DropTable, table=key.table):
+            return key.table
+    return None
+
+
+def _takes(op: Operation, key: AddConstraint) -> bool:
+    """True if the foreign key goes with what *op* drops; a constraint of its table may be it."""
+    match op:
+        case DropTable() | DropConstraint():
+            return op.table == key.table
+        case DropColumn():
+            return op.table == key.table and op.column in key.columns
+    return isinstance(op, Unrecognised)
 
 
 def _dropped_column(op: DropIndex | DropConstraint, context: Context) -> str | None:

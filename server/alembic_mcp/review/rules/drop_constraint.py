@@ -19,6 +19,7 @@ from ...operations import (
 )
 from ...report import Severity
 from ..context import Context
+from ..history import operations_before
 from ..rule import Found, rule
 from ..schema import Key, words
 
@@ -63,7 +64,7 @@ def _kind(op: DropConstraint) -> ConstraintKind | None:
 def _gone(op: DropConstraint | DropIndex, table: str, key: Key, context: Context) -> Found | None:
     if key.kind is ConstraintKind.PRIMARY_KEY or context.is_new(table) or not context.is_live(table):
         return None
-    if _is_replaced(table, key, context) or _goes_anyway(table, key, context):
+    if _is_replaced(table, key, context) or _goes_anyway(table, key, context) or _is_of_the_path(op, table, context):
         return None
     if not context.running and _is_inverse(op, table, key, context):
         return None
@@ -110,6 +111,12 @@ def _goes_anyway(table: str, key: Key, context: Context) -> bool:
     if key.columns:
         return any(context.around(DropColumn, table=table, name=column) for column in key.columns)
     return any(other.column in key.name for other in context.around(DropColumn, table=table))
+
+
+def _is_of_the_path(op: DropConstraint | DropIndex, table: str, context: Context) -> bool:
+    """True if a revision that is about to run makes it: nobody relies on it yet."""
+    made = operations_before(context, (AddConstraint, CreateIndex)) if context.running and op.name else ()
+    return any(getattr(other, "name", None) == op.name and table in other.tables for other in made)
 
 
 def _is_inverse(op: DropConstraint | DropIndex, table: str, key: Key, context: Context) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from ...operations import CreateObject, CreateTable, DropObject, DropTable, Operation
 from ...report import Severity
 from ..context import Context
+from ..history import operations_before
 from ..rule import Found, rule
 
 _LOSES = {
@@ -36,9 +37,11 @@ _DESTROYS = ("database", "owned", "tablespace", "foreign table")
     severity=Severity.WARNING,
     remedy="See first that nothing uses it: neither the application, nor a view, a function or a job.",
 )
-def drop_object(op: Operation, context: Context) -> Found | None:  # noqa: PLR0911 - one for each way to go
+def drop_object(op: Operation, context: Context) -> Found | None:
     """Judge what is neither table, column, index, constraint nor schema, in both directions."""
     if not isinstance(op, DropObject) or op.kind == "schema" or _is_made(op, context.prior):
+        return None
+    if context.running and op.kind in _SAFE_WITHOUT_CASCADE and _is_made(op, list(operations_before(context))):
         return None
     if op.table is not None and context.later.has(DropTable, table=op.table):
         return None

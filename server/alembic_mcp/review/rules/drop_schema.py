@@ -32,7 +32,7 @@ def drop_schema(op: Operation, context: Context) -> Found | None:
             remedy=remedy,
         )
     if with_it:
-        shown = ", ".join(with_it[:5]) + (f" and {len(with_it) - 5} more" if len(with_it) > 5 else "")  # noqa: PLR2004
+        shown = ", ".join(with_it[:5]) + (f" and {len(with_it) - 5} more" if len(with_it) > 5 else "")
         return Found(
             f"Dropping schema {op.name} destroys all that is in it: {shown}.",
             remedy=remedy,

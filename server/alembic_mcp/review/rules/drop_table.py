@@ -11,7 +11,7 @@ from ...locks import LockMode
 from ...operations import DropTable, Operation
 from ...report import Severity
 from ..context import Context
-from ..copies import copy_of
+from ..copies import copy_of, put_back
 from ..counts import rows_of
 from ..rule import Found, rule
 
@@ -37,6 +37,16 @@ def drop_table(op: Operation, context: Context) -> Found | None:
                     "any more.",
                     severity=Severity.WARNING,
                     evidence={**rows.evidence, "kept_in": copy.table},
+                )
+            back = put_back(op.table, context)
+            if back is not None:
+                line = f" (line {back.line})" if back.line else ""
+                return Found(
+                    f"{op.table} is dropped ({rows.text}), after what it kept has been put back into "
+                    f"{back.tables[0]}{line}.",
+                    remedy=f"See that {back.tables[0]} still has the rows that {op.table} kept values of.",
+                    severity=Severity.WARNING,
+                    evidence={**rows.evidence, "put_back_into": back.tables[0]},
                 )
             by = ", by something that this line runs" if op.from_effect else ""
             unseen = op.cascade and not (op.statements and all(one.measured for one in op.statements))

@@ -61,7 +61,7 @@ def _by_name(op: DropTable, context: Context) -> Found | None:
     everything = (*context.prior, op, *context.later)
     dropped = [other.table for other in everything if isinstance(other, DropTable)]
     like = {table for table in dropped if (one := _LOOKS_LIKE_ONE.match(table)) and one["stem"] == stem}
-    if len(like) < 2 or stem in dropped:  # noqa: PLR2004 - one alone says little
+    if len(like) < 2 or stem in dropped:  # one alone says little
         return None
     return Found(
         f"{op.table} is named like a partition of {stem}: dropping it would destroy rows of {stem}.",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ...operations import Direction, RecordedError
+from ...operations import CreateTable, Direction, RecordedError
 from ...report import Severity
 from ..context import Context
 from ..questions import Exists
@@ -29,11 +29,11 @@ def fails_on_scratch(context: Context) -> Iterator[Found]:
         if lacks is not None and rehearsed.upgrade_error is not None:
             yield _not_here(lacks, rehearsed.upgrade_error)
         elif rehearsed.upgrade_error is not None:
-            yield _found("upgrade() fails", rehearsed.upgrade_error, severity)
+            yield _found("upgrade() fails", rehearsed.upgrade_error, severity, context)
         return
     error = rehearsed.downgrade_error
     if error is not None and (context.running or not gives_up(error.message, error.sql)):
-        yield _found("downgrade() fails", error, severity)
+        yield _found("downgrade() fails", error, severity, context)
     known = rehearsed.downgrade_empty or (rehearsed.restored is False and rehearsed.not_restored)
     if rehearsed.reupgrade_error is not None and not known:  # else it follows from what another rule says
         yield Found(
@@ -69,13 +69,32 @@ def _not_here(name: str, error: RecordedError) -> Found:
     )
 
 
-def _found(what: str, error: RecordedError, severity: Severity) -> Found:
+def _found(what: str, error: RecordedError, severity: Severity, context: Context) -> Found:
+    # What batch mode sends at the end of its block was asked for by a line within.
+    asked = {op.line for op in context.later if op.line and any(one.error for one in op.statements)}
+    line = asked.pop() if error.line and len(asked) == 1 else error.line
+    mend = f"Mend line {line}, then review it again." if line else None
+    if _is_there(error, context):
+        name = context.revision.revision
+        mend = (
+            f"If the database was made without Alembic and has all that {name} makes, call stamp with target={name!r}: "
+            f"it runs nothing, and asks a person. Otherwise: {mend or 'mend it.'}"
+        )
     return Found(
         f"{what}: {error.message}",
-        remedy=f"Mend line {error.line}, then review it again." if error.line else None,
+        remedy=mend,
         severity=severity,
-        line=error.line,
+        line=line,
         evidence=_evidence(error),
+    )
+
+
+def _is_there(error: RecordedError, context: Context) -> bool:
+    """True if the first revision to run makes a table that the database has had before."""
+    first = context.direction is Direction.UPGRADE and context.revision is context.path.revisions[0]
+    known = context.path.schema.tables
+    return (
+        first and "already exists" in error.message and any(op.table in known for op in context.later.of(CreateTable))
     )
 
 

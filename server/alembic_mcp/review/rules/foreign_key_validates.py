@@ -33,7 +33,7 @@ def foreign_key_validates(op: Operation, context: Context) -> Found | None:
     both = op.table if other == op.table else f"{op.table} and {other}"
     name = op.name or named("fk", op.table, *op.columns)
     label = f"foreign key {op.name}" if op.name else "a foreign key"
-    if _has_no_values(op, context):
+    if has_no_values(op, context):
         if rows.small:
             return None
         return Found(
@@ -72,9 +72,9 @@ def _comes_with_column(op: AddConstraint) -> bool:
     )
 
 
-def _has_no_values(op: AddConstraint, context: Context) -> bool:
-    """True if its columns were added on the way, without a default, and nothing has filled them."""
-    if not op.columns:
+def has_no_values(op: Operation, context: Context) -> bool:
+    """True for a foreign key whose columns were added on the way, without a default, and not filled by anything."""
+    if not isinstance(op, AddConstraint) or op.kind is not ConstraintKind.FOREIGN_KEY or not op.columns:
         return False
     near = [one for name in op.columns for one in context.around(AddColumn, table=op.table, name=name)]
     added = {other.column.name: other.column for other in near}

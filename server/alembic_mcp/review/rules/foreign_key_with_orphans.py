@@ -13,6 +13,7 @@ from ...report import Severity
 from ..context import Context
 from ..offences import constraint_of, judged, offence, orphans, said
 from ..questions import Question
+from ..remedies import LATER
 from ..rule import Found, rule
 
 
@@ -44,7 +45,7 @@ def foreign_key_with_orphans(op: Operation, context: Context) -> Found | None:
         f"{said(found, made.table, context, 'refers', 'refer')} to a row of {to} that is not there",
         outcome="SQLite lets that stay, and whatever relies on the key meets it" if sqlite else "this fails",
         possible=f"The foreign key{name} from {made.table} ({columns}) to {to} fails if a row refers to nothing.",
-        remedy=f"Before it, set {columns} of those rows to NULL, delete them, or insert what they refer to into {to}; "
-        "or add it with postgresql_not_valid=True, clean up, and VALIDATE CONSTRAINT in a later revision.",
+        remedy=f"Before it, set {columns} of those rows to NULL, delete them, or insert what they refer to into {to}"
+        f"{LATER if context.is_postgresql else ''}.",
         harmless=sqlite,
     )

@@ -22,7 +22,7 @@ from ..rule import Found, rule
     lock_mode=LockMode.ACCESS_EXCLUSIVE,
     remedy="Do it outside of a revision, with CONCURRENTLY where there is such a form.",
 )
-def heavy_maintenance(op: Operation, context: Context) -> Found | None:  # noqa: PLR0911 - one for each command
+def heavy_maintenance(op: Operation, context: Context) -> Found | None:
     """Judge commands that maintain tables, on PostgreSQL."""
     if not isinstance(op, AlterObject) or not context.is_postgresql:
         return None

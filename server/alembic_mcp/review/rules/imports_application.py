@@ -18,6 +18,7 @@ from ..source import parsed
 _TELLING = frozenset({"models", "model", "settings", "config", "configuration", "schemas", "entities", "orm", "tables"})
 """Parts of a module's name that say what it is, whatever the project is called."""
 _HARMLESS = frozenset({"types", "enums", "constants", "version", "_version", "guid", "migrations", "alembic"})
+_BY_NAME = ("importlib.import_module", "import_module", "__import__")
 _LIBRARIES = frozenset({"alembic", "sqlalchemy", "sqlmodel", "pydantic", "pydantic_settings", "django", "flask"})
 
 
@@ -64,6 +65,10 @@ def _imports(tree: ast.Module) -> Iterator[tuple[int, str, list[str]]]:
         elif isinstance(node, ast.ImportFrom):
             module = "." * node.level + (node.module or "")
             yield node.lineno, module, [alias.name for alias in node.names]
+        elif isinstance(node, ast.Call) and node.args and ast.unparse(node.func) in _BY_NAME:
+            match node.args[0]:
+                case ast.Constant(value=str(module)) if module:
+                    yield node.lineno, module, []
 
 
 def _judge(module: str, names: list[str], own: frozenset[str]) -> Severity | None:

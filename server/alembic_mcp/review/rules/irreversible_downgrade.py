@@ -28,7 +28,7 @@ def irreversible_downgrade(context: Context) -> Found | None:
     moves = " Running it only moves the version back." if context.running else ""
     if rehearsed.downgrade_missing:
         return Found(f"There is no downgrade(), so there is no way back.{moves}", severity=severity)
-    if rehearsed.downgrade_empty and not (rehearsed.restored and _leaves_nothing(context)):
+    if rehearsed.downgrade_empty and (rehearsed.restored is False or not _leaves_nothing(context)):
         return Found(f"downgrade() does nothing, although upgrade() does something.{moves}", severity=severity)
     error = rehearsed.downgrade_error
     if error is not None and not context.running and gives_up(error.message, error.sql):

@@ -22,9 +22,10 @@ from ...operations import (
 from ...report import Severity
 from ..context import Context
 from ..counts import rows_of
-from ..locking import Step, steps
+from ..locking import OWN_TRANSACTIONS, Step, steps
 from ..rewriting import fills_from_query, rewrites, scans_for_not_null
 from ..rule import Found, revision_rule
+from .foreign_key_validates import has_no_values
 
 
 @revision_rule(severity=Severity.WARNING, remedy="Move the long work into a revision of its own, before or after.")
@@ -51,7 +52,7 @@ def _judge(step: Step, said: set[str]) -> Found | None:
     held = {
         name: taken for name, taken in step.held.items() if name not in said and not (taken.revision and name in known)
     }
-    if changes_rows or _locks_it_anyway(op):
+    if changes_rows or _locks_it_anyway(op) or has_no_values(op, context):
         held.pop(table, None)  # data-with-schema and the rule of the work itself say so
     if isinstance(op, ValidateConstraint):  # validate-in-same-transaction judges it with what added the constraint
         held = {name: taken for name, taken in held.items() if not _adds(taken.op, op)}
@@ -66,15 +67,19 @@ def _judge(step: Step, said: set[str]) -> Found | None:
     return Found(
         f"This {what.format(table)} ({rows.text}) while the transaction holds ACCESS EXCLUSIVE on {places}: all who "
         f"read or write {'that' if len(held) == 1 else 'those'} wait until the end of the transaction{end}.",
-        remedy=f"Move what {what.format(table)} into a revision of its own, so that the lock on {', '.join(held)} is "
-        "given back first.",
+        remedy=(
+            OWN_TRANSACTIONS
+            if all(taken.revision for taken in held.values())
+            else f"Move what {what.format(table)} into a revision of its own, so that the lock on {', '.join(held)} is "
+            "given back first."
+        ),
         evidence={**rows.evidence, "lock_mode": LockMode.ACCESS_EXCLUSIVE.value, "held": list(held)},
         table=next(iter(held)),
         line=op.line,
     )
 
 
-def _work(op: Operation, context: Context) -> tuple[str, str, bool] | None:  # noqa: PLR0911 - one return for each kind
+def _work(op: Operation, context: Context) -> tuple[str, str, bool] | None:
     """What takes long: the table, in words what is done with it, and whether it is rows that change."""
     match op:
         case Update() | Delete():

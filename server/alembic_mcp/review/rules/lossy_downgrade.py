@@ -21,6 +21,7 @@ from ...operations import (
 )
 from ...report import Severity
 from ..context import Context
+from ..copies import put_back
 from ..names import Names
 from ..questions import NonNullCount
 from ..rule import Found, rule
@@ -35,7 +36,7 @@ from ..rule import Found, rule
 def lossy_downgrade(op: Operation, context: Context) -> Found | None:
     """Judge the operations of a downgrade against those of its upgrade."""
     match op:
-        case DropTable() if not context.running:
+        case DropTable() if not context.running and put_back(op.table, context) is None:
             return _drop(op.table, op.table, context, inverse=_made_table(op.table, context))
         case DropColumn() if not context.running:
             inverse = _made_column(op, context)
@@ -58,6 +59,9 @@ def lossy_downgrade(op: Operation, context: Context) -> Found | None:
 
 def _drop(name: str, table: str, context: Context, *, inverse: bool) -> Found | None:
     if context.prior.has(CreateTable, table=table):
+        return None
+    column = name.removeprefix(f"{table}.") if name != table else ""
+    if column and context.prior.has(AddColumn, table=table, name=column):
         return None
     if inverse:
         return Found(

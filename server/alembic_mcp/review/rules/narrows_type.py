@@ -45,9 +45,9 @@ def narrows_type(op: Operation, context: Context) -> Found | None:
         return _running(op, loss, context, name=name, silent=silent)
     return Found(
         f"The downgrade narrows {name} from {old} to {op.type}: values {loss.what} that are written until then "
-        f"{'are changed' if silent else 'make it fail'}.",
+        f"{'are changed' if silent else _fails(context)}.",
         severity=Severity.INFO,
-        remedy=_remedy(op, old),
+        remedy=_remedy(op, old, context),
         evidence={"from": old, "to": op.type},
     )
 
@@ -58,7 +58,7 @@ def _running(op: AlterColumn, loss: Loss, context: Context, *, name: str, silent
     if not silent and (asked.number or (asked.change is not None and asked.change.mends)):
         return None  # cast-fails counts them
     narrows = f"Narrows {name} from {old} to {op.type}"
-    changes = _changed(op, loss) if silent else "make it fail"
+    changes = _changed(op, loss) if silent else _fails(context)
     evidence: Evidence = {**rows.evidence, **(asked.evidence if asked.answer is not None else {})}
     if asked.number == 0 and asked.change is None:
         problem = f"{narrows}: it has no values {loss.what} now; such as are written until it runs {changes}."
@@ -76,7 +76,7 @@ def _running(op: AlterColumn, loss: Loss, context: Context, *, name: str, silent
     return Found(
         problem,
         severity=severity,
-        remedy=_remedy(op, old),
+        remedy=_remedy(op, old, context),
         evidence={**evidence, "from": old, "to": op.type, "using": op.using},
     )
 
@@ -120,8 +120,17 @@ def _undone(op: AlterColumn, context: Context) -> str | None:
     )
 
 
-def _remedy(op: AlterColumn, old: str) -> str:
+def _fails(context: Context) -> str:
+    return f"make it fail{' (without strict SQL mode they are cut)' if _is_mysql(context) else ''}"
+
+
+def _is_mysql(context: Context) -> bool:
+    return context.path.dialect in ("mysql", "mariadb")
+
+
+def _remedy(op: AlterColumn, old: str, context: Context) -> str:
+    more = "" if _is_mysql(context) else ", postgresql_not_valid=True"
     return (
         f"Look for values of {op.table}.{op.column} that do not fit first. Or keep {old}, and limit new values with "
-        f'op.create_check_constraint(..., "{op.table}", ..., postgresql_not_valid=True).'
+        f'op.create_check_constraint(..., "{op.table}", ...{more}).'
     )

@@ -6,6 +6,8 @@ revision; a pipeline that runs alembic by itself has to do so.
 
 from __future__ import annotations
 
+import re
+
 from ...operations import AlterObject, Operation
 from ...report import Severity
 from ..context import Context
@@ -13,6 +15,7 @@ from ..locking import locks_of, steps
 from ..remedies import execute
 from ..rule import Found, revision_rule
 
+_OFF = re.compile(r"lock_timeout'?\s*(?:=|,|\bto\b)\s*(?:'?0+\s*(?:'|,|\)|;|$|[a-z])|default\b)")
 _CODE = execute("SET LOCAL lock_timeout = '2s'")
 
 
@@ -45,4 +48,7 @@ def no_lock_timeout(context: Context) -> Found | None:
 
 
 def _sets_timeout(op: Operation) -> bool:
-    return isinstance(op, AlterObject) and op.kind == "setting" and "lock_timeout" in f"{op.name} {op.text}".lower()
+    if not isinstance(op, AlterObject) or op.kind != "setting":
+        return False
+    text = f"{op.name} {op.text}".lower()
+    return "lock_timeout" in text and not _OFF.search(text)

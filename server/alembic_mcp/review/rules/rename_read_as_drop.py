@@ -14,6 +14,7 @@ from difflib import SequenceMatcher
 
 from ...operations import AddColumn, Column, CreateTable, Direction, DropColumn, DropTable, Insert, Operation, Update
 from ...report import Severity
+from ..column_types import parse
 from ..context import Context
 from ..counts import rows_of, values_of
 from ..narrowing import family
@@ -109,6 +110,8 @@ def _fits(old: DropColumn, new: AddColumn, here: Context) -> bool:
     )
     if not before or not new.column.type:
         return _likeness(old.column, new.column.name) >= _ALIKE
+    if _likeness(old.column, new.column.name) < _ALIKE:
+        return parse(before) == parse(new.column.type)
     return family(before) == family(new.column.type)
 
 
@@ -193,7 +196,7 @@ def _same_columns(old: dict[str, str], new: tuple[Column, ...], name: str, other
     share = len(both) / together
     if [one.name for one in both] == ["id"]:
         return False
-    return share > 0.8 or (share >= _ALIKE and _likeness(name, other) >= _ALIKE)  # noqa: PLR2004 - nearly all
+    return share > 0.8 or (share >= _ALIKE and _likeness(name, other) >= _ALIKE)  # nearly all
 
 
 def _is_copied(old: str, new: str, steps: list[_Step]) -> bool:

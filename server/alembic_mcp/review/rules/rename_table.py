@@ -52,12 +52,14 @@ def _table(op: RenameTable, context: Context) -> Found | None:
         return None
     rows = rows_of(op.table, context)
     moved = op.to.rpartition(".")[2] == op.table.rpartition(".")[2]
-    view = execute(f"CREATE VIEW {quoted(op.table)} AS TABLE {quoted(op.to)}")
-    keep = f'keep __tablename__ = "{op.table.rpartition(".")[2]}" and rename only the class; or '
+    all_of_it = f"{'TABLE' if context.is_postgresql else 'SELECT * FROM'} {quoted(op.to)}"
+    view = execute(f"CREATE VIEW {quoted(op.table)} AS {all_of_it}")
+    keep = f'Keep __tablename__ = "{op.table.rpartition(".")[2]}" and rename only the class; or '
+    after = "Right after" if moved else f"{keep}right after"
     return Found(
         f"{'Moving' if moved else 'Renaming'} {op.table} to {op.to}: code that still reads or writes {op.table} "
         "fails at once.",
-        remedy=f"{'' if moved else keep}right after {_rename(op)} run {view}, and drop the view in a later revision.",
+        remedy=f"{after} {_rename(op)} run {view}, and drop the view in a later revision.",
         severity=Severity.INFO if rows.none else Severity.DANGER,
         evidence=rows.evidence,
     )

@@ -1,5 +1,7 @@
 """The table is written anew, with all its indexes, under an ACCESS EXCLUSIVE lock: nobody can even read it meanwhile.
 
+On MySQL the table is copied, and nobody can write to it meanwhile.
+
 A change of type does that unless the stored values stay as they are (a longer varchar, varchar to text, more digits of
 numeric), and so does a new column with a volatile default, serial, identity or a stored generated value. A constant
 default does not.
@@ -13,6 +15,7 @@ from ...locks import LockMode
 from ...operations import AddColumn, AlterColumn, Operation
 from ...report import Severity
 from ..context import Context
+from ..copying import copies
 from ..counts import rows_of
 from ..remedies import call
 from ..rewriting import rewrites
@@ -28,7 +31,9 @@ _THOUSAND = 1024
     remedy="Add a new column, fill it in batches, and let the code change over to it before the old one is dropped.",
 )
 def rewrites_table(op: Operation, context: Context) -> Iterator[Found]:
-    """Judge what writes a table that others use anew, on PostgreSQL."""
+    """Judge what writes a table that others use anew, on PostgreSQL, or copies it, on MySQL."""
+    if context.path.dialect in ("mysql", "mariadb"):
+        yield from _copied(op, context)
     if not context.is_postgresql:
         return
     for one in rewrites(op, context):
@@ -48,6 +53,23 @@ def rewrites_table(op: Operation, context: Context) -> Iterator[Found]:
             evidence={**rows.evidence, "bytes": size, "rewritten": [one.table]},
             table=one.table,
         )
+
+
+def _copied(op: Operation, context: Context) -> Iterator[Found]:
+    """On MySQL, where nothing is measured: whether it matters depends on the size."""
+    why = copies(op)
+    table = op.tables[0] if op.tables else None
+    if why is None or table is None or not context.running or not context.in_use(table):
+        return
+    rows = rows_of(table, context)
+    yield Found(
+        f"{why} makes MySQL copy {table} ({rows.text}), and nobody can write to it meanwhile.",
+        remedy="Run it when nobody writes; or send it with ALGORITHM=INPLACE, LOCK=NONE, which fails at once where the "
+        "server would have to copy; for a large table use gh-ost or pt-online-schema-change.",
+        severity=Severity.INFO if rows.small else Severity.WARNING,
+        evidence={**rows.evidence, "copied": table},
+        table=table,
+    )
 
 
 def _size(number: int) -> str:

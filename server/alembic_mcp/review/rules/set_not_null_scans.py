@@ -11,7 +11,7 @@ from ...operations import AlterColumn, Operation
 from ...report import Severity
 from ..context import Context
 from ..counts import rows_of
-from ..remedies import call, execute, named, quoted
+from ..remedies import Final, call, execute, named, quoted
 from ..rewriting import scans_for_not_null
 from ..rule import Found, rule
 
@@ -30,11 +30,12 @@ def set_not_null_scans(op: Operation, context: Context) -> Found | None:
     rows = rows_of(op.table, context)
     name, column = named("ck", op.table, op.column, "not_null"), quoted(op.column)
     check = call(
-        "create_check_constraint", name, op.table, f"{column} IS NOT NULL", table=op.table, postgresql_not_valid=True
-    )
+        "create_check_constraint", Final(name), op.table, f"{column} IS NOT NULL", table=op.table,
+        postgresql_not_valid=True,
+    )  # fmt: skip
     validate = execute(f"ALTER TABLE {quoted(op.table)} VALIDATE CONSTRAINT {quoted(name)}")
     alter = call("alter_column", op.table, op.column, table=op.table, nullable=False)
-    drop = call("drop_constraint", name, op.table, table=op.table)
+    drop = call("drop_constraint", Final(name), op.table, table=op.table)
     return Found(
         f"Setting {op.table}.{op.column} to NOT NULL blocks reads and writes of {op.table} ({rows.text}) while every "
         "row is checked.",

@@ -9,7 +9,7 @@ from ...locks import LockMode
 from ...operations import AddConstraint, Operation, RenameTable
 from ...report import Severity
 from ..context import Context
-from ..locking import locks_of, steps
+from ..locking import locks_of, shares_statement, steps
 from ..rule import Found, revision_rule
 
 _MANY = 5
@@ -22,10 +22,14 @@ def several_changes_in_one_revision(context: Context) -> Found | None:
         return None
     groups: list[tuple[set[str], set[str]]] = []
     for step in steps(context):
+        shared = any(shares_statement(step.op, other) for other in (*step.context.prior[-1:], *step.context.later[:1]))
         tables = {
             lock.table
             for lock in locks_of(step.op)
-            if lock.mode is LockMode.ACCESS_EXCLUSIVE and step.context.in_use(lock.table)
+            if lock.mode is LockMode.ACCESS_EXCLUSIVE
+            and step.context.in_use(lock.table)
+            # What a statement locks for another of its operations is not this one's.
+            and not (shared and step.op.tables and lock.table not in (*step.op.tables, *_related(step.op)))
         }
         if tables:
             _put(groups, tables | _related(step.op), _does(step.op))

@@ -17,7 +17,7 @@ from ..rule import Found, path_rule
 )
 def several_heads(path: Path) -> Found | None:
     """Judge the heads of the scripts."""
-    if len(path.heads) < 2 or set(path.heads) <= set(path.labelled_heads):  # noqa: PLR2004 - several
+    if len(path.heads) < 2 or set(path.heads) <= set(path.labelled_heads):  # several
         return None
     heads = ", ".join(path.heads)
     return Found(

@@ -89,13 +89,15 @@ def _is_text(node: ast.expr) -> bool:
 
 def _assigned(function: ast.AST) -> dict[str, ast.expr]:
     """Texts that the function puts together before it sends them."""
-    return {
-        target.id: node.value
-        for node in ast.walk(function)
-        if isinstance(node, ast.Assign)
-        for target in node.targets
-        if isinstance(target, ast.Name)
-    }
+    found: dict[str, ast.expr] = {}
+    nodes = (node for node in ast.walk(function) if isinstance(node, (ast.Assign, ast.AugAssign)))
+    for node in sorted(nodes, key=lambda node: node.lineno):
+        match node:
+            case ast.Assign():
+                found |= {target.id: node.value for target in node.targets if isinstance(target, ast.Name)}
+            case ast.AugAssign(target=ast.Name(id=name), op=ast.Add()) if name in found:
+                found[name] = ast.BinOp(found[name], ast.Add(), node.value)
+    return found
 
 
 def _constants(tree: ast.Module | None, function: ast.AST) -> set[str]:
@@ -115,7 +117,7 @@ def _constants(tree: ast.Module | None, function: ast.AST) -> set[str]:
     return known
 
 
-def _is_known(node: ast.expr, known: set[str]) -> bool:  # noqa: PLR0911 - one return for each expression
+def _is_known(node: ast.expr, known: set[str]) -> bool:
     match node:
         case ast.Constant():
             return True
@@ -131,7 +133,7 @@ def _is_known(node: ast.expr, known: set[str]) -> bool:  # noqa: PLR0911 - one r
                 or (isinstance(part, ast.FormattedValue) and _is_known(part.value, known))
                 for part in parts
             )
-        case ast.BinOp(left=left, right=right):
+        case ast.IfExp(body=left, orelse=right) | ast.BinOp(left=left, right=right):
             return _is_known(left, known) and _is_known(right, known)
         case ast.Call(func=ast.Attribute(value=value), args=arguments):
             return _is_known(value, known) and all(_is_known(part, known) for part in arguments)

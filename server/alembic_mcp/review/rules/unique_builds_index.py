@@ -29,10 +29,10 @@ def unique_builds_index(op: Operation, context: Context) -> Found | None:
     if not context.in_use(op.table):
         return None
     rows = rows_of(op.table, context)
-    name = op.name or f"on {', '.join(op.columns)}"
+    name = f" {op.name}" if op.name else f" on {', '.join(op.columns)}" if op.columns else ""
+    kind = op.kind.value if op.kind is ConstraintKind.PRIMARY_KEY else f"{op.kind.value} constraint"
     return Found(
-        f"Adding {op.kind.value} constraint {name} blocks reads and writes of "
-        f"{op.table} ({rows.text}) until its index is built.",
+        f"Adding {kind}{name} blocks reads and writes of {op.table} ({rows.text}) until its index is built.",
         remedy=_remedy(op),
         severity=Severity.WARNING if rows.small else Severity.DANGER,
         evidence=rows.evidence,

@@ -64,7 +64,11 @@ def load(calls: Optional[Path]) -> ModuleType:
             raise ImportError(f"{calls} is no Python module")
         module = importlib.util.module_from_spec(spec)
         sys.modules[name] = module
-        spec.loader.exec_module(module)
+        try:
+            spec.loader.exec_module(module)
+        except BaseException:
+            del sys.modules[name]  # else the next call would find half of it
+            raise
     return sys.modules[name]
 
 

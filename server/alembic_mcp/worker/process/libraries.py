@@ -36,6 +36,8 @@ _DIALECTS = (
     ("psycopg", "sqlalchemy.dialects.postgresql.psycopg"),
     ("psycopg2", "sqlalchemy.dialects.postgresql.psycopg2"),
     ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg"),
+    ("pymysql", "sqlalchemy.dialects.mysql.pymysql"),
+    ("MySQLdb", "sqlalchemy.dialects.mysql.mysqldb"),
 )
 
 
@@ -75,7 +77,7 @@ def preload(calls: Optional[Path]) -> None:
     for driver, dialect in _DIALECTS:
         if _imported(driver)[0] is not None:
             _imported(dialect)
-    with suppress(Exception):
+    with suppress(Exception):  # as above: the child loads it again, and says what is wrong with it
         load(calls)
 
 
