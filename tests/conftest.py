@@ -2,19 +2,23 @@
 
 import os
 import shutil
+import sys
 import tempfile
 import uuid
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
 import pytest
 from psycopg import sql
+from tiny_projects import Place, on_sqlite
 
 from alembic_mcp.scratch import keeper
 from alembic_mcp.scratch.embedded import EmbeddedPostgres
+from alembic_mcp.store import Store
 from alembic_mcp.target import Connect, Target
+from alembic_mcp.workflows.app import App
 
 FOLDER = "ALEMBIC_MCP_TEST_FOLDER"
 MEMORY, ENOUGH = Path("/dev/shm"), 4 * 2**30
@@ -150,6 +154,47 @@ def database(make_database):
     return make_database()
 
 
+@pytest.fixture
+def db(tmp_path):
+    """A SQLite file that does not exist yet (`Place`)."""
+    return on_sqlite(tmp_path)
+
+
+@pytest.fixture
+def postgresql(database):
+    """An empty PostgreSQL database as a `Place`."""
+    return Place(database.url(), database.run)
+
+
+@pytest.fixture(scope="module")
+async def app(tmp_path_factory):
+    """An open `App`; its worker processes and scratch servers serve the whole module."""
+    async with App.open(tmp_path_factory.mktemp("nothing"), interpreter=Path(sys.executable)) as opened:
+        await opened.scratch()
+        yield opened
+
+
+@pytest.fixture
+def opened(app):
+    """Opens an app over a folder that remembers nothing: ``async with opened(folder, pins=()) as app``."""
+
+    @asynccontextmanager
+    async def open_(folder, **changes):
+        own = {"prepared": {}, "runs": {}, "_blanks": {}, "_store": None, **changes}
+        async with AsyncExitStack() as stack:
+            yield replace(app, start=folder, _stack=stack, **own)
+
+    return open_
+
+
+@pytest.fixture
+def store():
+    """The store of this test alone."""
+    store = Store()
+    yield store
+    store.close()
+
+
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory, monkeypatch):
     """Home, configuration, state and store of this test alone."""
@@ -174,6 +219,6 @@ def golden(request):
     return check
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def anyio_backend():
     return "asyncio"

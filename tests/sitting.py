@@ -19,8 +19,8 @@ os.execv(sys.argv[1], sys.argv[1:])
 """
 
 
-def run(*arguments, cwd):
-    """Run a command that has no terminal."""
+def run(*arguments, cwd, **more):
+    """Run a command that has no terminal; *more* as for subprocess.run."""
     return subprocess.run(
         [*COMMAND, *arguments],
         cwd=cwd,
@@ -30,6 +30,7 @@ def run(*arguments, cwd):
         timeout=SECONDS,
         check=False,
         start_new_session=True,
+        **more,
     )
 
 
@@ -78,15 +79,15 @@ class Sitting:
 
 
 @contextmanager
-def at_terminal(*arguments, cwd):
-    """Run a command in a terminal of its own."""
+def at_terminal(*arguments, cwd, stdout=None):
+    """Run a command in a terminal of its own; its output goes there too, unless *stdout* says where."""
     controller, terminal = os.openpty()
 
     process = subprocess.Popen(
         [sys.executable, "-c", TAKE, *COMMAND, *arguments],
         cwd=cwd,
         stdin=terminal,
-        stdout=terminal,
+        stdout=terminal if stdout is None else stdout,
         stderr=terminal,
         start_new_session=True,
     )
@@ -96,5 +97,5 @@ def at_terminal(*arguments, cwd):
     finally:
         if process.poll() is None:
             process.kill()
-        process.wait(timeout=SECONDS)
+        process.communicate(timeout=SECONDS)
         os.close(controller)

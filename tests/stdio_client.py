@@ -12,13 +12,15 @@ from typing import Any
 
 import anyio
 import psutil
+import pytest
 from mcp import Client
 from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_types import ElicitResult
 
 __all__ = ["CANCELLED", "DECLINED", "ERAS", "MARK", "NO", "YES", "Server", "marked", "serve"]
 
-ERAS = ("legacy", "auto")
+ERAS = [pytest.param("legacy", id="2025-11-25"), pytest.param("auto", id="2026-07-28")]
+"""Clients of the older protocol and of the newer one, as `Client` calls their modes."""
 YES = ElicitResult(action="accept", content={"approve": "yes, run it"})
 NO = ElicitResult(action="accept", content={"approve": "no"})
 DECLINED = ElicitResult(action="decline")

@@ -11,7 +11,6 @@ import anyio
 import httpx2
 import pytest
 from approval_desk import PASSPHRASE, Desk, desk_at
-from tiny_projects import on_sqlite
 
 from alembic_mcp import approvals
 from alembic_mcp.approval_page import ApprovalPage, Enrolment, Signing
@@ -63,8 +62,8 @@ async def browser_at(desk, enrolment=None, origin=OURS, signing=None):
 
 
 @pytest.fixture
-async def desk(tmp_path):
-    async with desk_at(tmp_path / "shop", on_sqlite(tmp_path)) as desk:
+async def desk(opened, tmp_path, db):
+    async with desk_at(opened, tmp_path / "shop", db) as desk:
         yield desk
 
 
@@ -117,9 +116,8 @@ async def test_a_plan_that_there_is_not_is_not_found(browser):
     assert "There is no plan 'nonsense'" in text_of(page)
 
 
-async def test_what_the_project_says_is_escaped(tmp_path):
-    place = on_sqlite(tmp_path)
-    async with desk_at(tmp_path / "shop", place) as desk, browser_at(desk) as browser:
+async def test_what_the_project_says_is_escaped(opened, tmp_path, db):
+    async with desk_at(opened, tmp_path / "shop", db) as desk, browser_at(desk) as browser:
         file = desk.folder / "alembic" / "versions" / "b2_add_email.py"
         nasty = "<script>alert(1)</script>"
         text = file.read_text().replace('"""add email"""', f'"""{nasty}"""')

@@ -4,24 +4,23 @@ import json
 from dataclasses import replace
 
 import pytest
+from approval_desk import PASSPHRASE, QUICK
 
 from alembic_mcp import approvals
 from alembic_mcp.approvals import WrongPassphrase
 from alembic_mcp.errors import Refused
 
-CHEAP = (2**4, 8, 1)
-PASSPHRASE = "blue tractor winter seven"
 STATEMENT = approvals.statement("p1", "d" * 64, "s" * 64, "postgresql:1:app", 1_800_000_000.9)
 
 
 @pytest.fixture(scope="module")
 def ada():
-    return approvals.enroll("Ada", PASSPHRASE, scrypt=CHEAP)
+    return approvals.enroll("Ada", PASSPHRASE, scrypt=QUICK)
 
 
 @pytest.fixture(scope="module")
 def eve():
-    return approvals.enroll("Eve", "green window summer nine", scrypt=CHEAP)
+    return approvals.enroll("Eve", "green window summer nine", scrypt=QUICK)
 
 
 def test_what_the_approver_signed_verifies(ada):
@@ -112,7 +111,7 @@ def test_a_record_that_asks_for_absurd_memory_is_refused(ada):
 def test_a_weak_passphrase_is_refused_and_says_why(passphrase, why):
     assert why in approvals.strength(passphrase)
     with pytest.raises(Refused, match="too weak"):
-        approvals.enroll("Ada", passphrase, scrypt=CHEAP)
+        approvals.enroll("Ada", passphrase, scrypt=QUICK)
 
 
 @pytest.mark.parametrize("passphrase", [PASSPHRASE, "tR4ctor!winter7", "ein blauer Traktor im Winter"])
@@ -121,7 +120,7 @@ def test_a_strong_one_is_taken(passphrase):
 
 
 def test_composed_and_decomposed_accents_are_the_same_passphrase():
-    made = approvals.enroll("Zoé", "caf\u00e9 tractor winter seven", scrypt=CHEAP)
+    made = approvals.enroll("Zoé", "caf\u00e9 tractor winter seven", scrypt=QUICK)
     evidence = approvals.sign(made, "cafe\u0301 tractor winter seven", STATEMENT)
     assert approvals.verify(made, STATEMENT, evidence)
 

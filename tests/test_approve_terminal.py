@@ -5,23 +5,14 @@ import re
 import sys
 
 import pytest
+from approval_desk import PASSPHRASE, QUICK
 from sitting import at_terminal, run
 from tiny_projects import Place, make, on_sqlite
 
 from alembic_mcp import approvals
 from alembic_mcp.cli.tty import plain
-from alembic_mcp.store import Store
 
-PASSPHRASE = "blue tractor winter seven"
-CHEAP = (2**4, 8, 1)
 PYTHON = ["--python", sys.executable]
-
-
-@pytest.fixture
-def store():
-    store = Store()
-    yield store
-    store.close()
 
 
 @pytest.fixture
@@ -33,7 +24,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def ada(store):
-    person = approvals.enroll("Ada", PASSPHRASE, scrypt=CHEAP)
+    person = approvals.enroll("Ada", PASSPHRASE, scrypt=QUICK)
     store.add_approver(person)
     return person
 
@@ -187,7 +178,7 @@ def test_a_database_is_marked_pinned_and_loosened_only_with_a_signature(postgres
 
 def test_a_pinned_database_takes_no_other_approver(postgres_folder, ada, store):
     folder, database = postgres_folder
-    other = approvals.enroll("Bob", "red harbour autumn two", scrypt=CHEAP).fingerprint
+    other = approvals.enroll("Bob", "red harbour autumn two", scrypt=QUICK).fingerprint
     database.run(
         f"ALTER DATABASE {database.name} SET alembic_mcp.environment = 'production'",
         f"ALTER DATABASE {database.name} SET alembic_mcp.approvers = '{other}'",

@@ -4,11 +4,11 @@ from contextlib import asynccontextmanager
 
 import anyio
 import pytest
-from approval_desk import PASSPHRASE, desk_at
+from approval_desk import desk_at
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitResult
-from tiny_projects import on_sqlite
+from stdio_client import ERAS
 
 from alembic_mcp.approval_page import ApprovalPage
 from alembic_mcp.serve import build_server
@@ -16,13 +16,12 @@ from alembic_mcp.workflows import approve
 
 pytestmark = pytest.mark.anyio
 
-ERAS = [pytest.param("legacy", id="2025-11-25"), pytest.param("auto", id="2026-07-28")]
 DOWN = {"target": "-1"}
 
 
 @pytest.fixture
-async def desk(tmp_path):
-    async with desk_at(tmp_path / "shop", on_sqlite(tmp_path)) as desk, ApprovalPage(desk.app) as desk.app.page:
+async def desk(opened, tmp_path, db):
+    async with desk_at(opened, tmp_path / "shop", db) as desk, ApprovalPage(desk.app) as desk.app.page:
         yield desk
 
 
@@ -43,19 +42,11 @@ def plan_of(address):
     return address.rpartition("/")[2]
 
 
-async def sign(desk, plan):
-    return await approve.approve(desk.app, plan, desk.approver.fingerprint, PASSPHRASE, "app.db")
-
-
 def says(action):
     async def answer(_):
         return ElicitResult(action=action)
 
     return answer
-
-
-def emails(desk):
-    return desk.place.run("SELECT email FROM person")
 
 
 @pytest.mark.parametrize("mode", ERAS)
@@ -71,7 +62,7 @@ async def test_the_call_waits_for_the_signature_and_then_runs(mode, desk):
     async def follow(_, __, message):
         told.append(message)
         if "Waiting for a person" in message:
-            await sign(desk, plan_of(message))
+            await desk.sign(plan_of(message))
 
     async with connected(desk, mode, open_it) as client:
         result = await client.call_tool("downgrade", DOWN, progress_callback=follow)
@@ -83,7 +74,7 @@ async def test_the_call_waits_for_the_signature_and_then_runs(mode, desk):
 
 async def test_a_signature_ends_the_wait_though_the_client_has_not_answered_yet(desk):
     async def open_it(params):
-        await sign(desk, plan_of(params.url))
+        await desk.sign(plan_of(params.url))
         await anyio.sleep_forever()
 
     async with connected(desk, "legacy", open_it) as client:
@@ -101,7 +92,7 @@ async def test_whatever_the_client_says_nothing_runs_without_a_signature(mode, a
     assert (report["status"], report["applied"]) == ("needs_approval", False)
     assert "http://localhost:" in " ".join(report["next_steps"])
     assert "alembic-mcp approve" in " ".join(report["next_steps"])
-    assert emails(desk) == [("ada@example.org",)]
+    assert desk.emails == [("ada@example.org",)]
 
 
 @pytest.mark.parametrize("mode", ERAS)
@@ -112,7 +103,7 @@ async def test_an_accept_with_a_yes_in_it_is_still_none(mode, desk):
     async with connected(desk, mode, forge, patience=0.5) as client:
         report = (await client.call_tool("downgrade", DOWN)).structured_content
     assert report["applied"] is False
-    assert emails(desk) == [("ada@example.org",)]
+    assert desk.emails == [("ada@example.org",)]
 
 
 @pytest.mark.parametrize("mode", ERAS)
@@ -134,7 +125,7 @@ async def test_a_client_that_opens_nothing_is_given_address_and_command_and_find
         assert (report["status"], report["applied"]) == ("needs_approval", False)
         plan = report["plan"]["id"]
         assert f"/plans/{plan}" in " ".join(report["next_steps"])
-        await sign(desk, plan)
+        await desk.sign(plan)
         report = (await client.call_tool("downgrade", DOWN)).structured_content
         assert (report["status"], report["applied"]) == ("done", True)
 
@@ -157,10 +148,10 @@ async def test_a_call_that_is_cancelled_while_it_waits_runs_nothing(mode, desk):
             await waiting.wait()
             tasks.cancel_scope.cancel()
         [plan] = await approve.waiting(desk.app)
-        await sign(desk, plan.id)
+        await desk.sign(plan.id)
         report = (await client.call_tool("current", {})).structured_content
         assert report["heads"] == ["b2"]
-    assert emails(desk) == [("ada@example.org",)]
+    assert desk.emails == [("ada@example.org",)]
 
 
 async def rounds(client, **more):
@@ -172,17 +163,17 @@ async def test_a_used_answer_that_is_replayed_asks_about_another_plan(desk):
         asked = await rounds(client)
         [(key, request)] = asked.input_requests.items()
         answer = {key: ElicitResult(action="accept")}
-        await sign(desk, plan_of(request.params.url))
+        await desk.sign(plan_of(request.params.url))
         done = await rounds(client, input_responses=answer, request_state=asked.request_state)
         assert done.structured_content["applied"] is True
         await client.call_tool("upgrade", {"target": "b2"})
         for plan in await approve.waiting(desk.app):
-            await sign(desk, plan.id)
+            await desk.sign(plan.id)
         await client.call_tool("upgrade", {"target": "b2"})
         desk.place.run("UPDATE person SET email = 'ada@example.org'")
         again = await rounds(client, input_responses=answer, request_state=asked.request_state)
         assert again.input_requests[key].params.url != request.params.url
-    assert emails(desk) == [("ada@example.org",)]
+    assert desk.emails == [("ada@example.org",)]
 
 
 async def test_an_answer_without_its_state_or_with_a_forged_one_is_asked_for_again(desk):
@@ -195,14 +186,14 @@ async def test_an_answer_without_its_state_or_with_a_forged_one_is_asked_for_aga
         for forged in ('{"plan": "x"}', asked.request_state[:-4] + "AAAA"):
             with pytest.raises(MCPError):
                 await rounds(client, input_responses=answer, request_state=forged)
-    assert emails(desk) == [("ada@example.org",)]
+    assert desk.emails == [("ada@example.org",)]
 
 
 async def test_a_server_that_was_started_anew_asks_again_and_finds_what_was_signed(desk):
     async with connected(desk, "auto", says("accept"), patience=0.5) as client:
         asked = await rounds(client)
     [(_, request)] = asked.input_requests.items()
-    await sign(desk, plan_of(request.params.url))
+    await desk.sign(plan_of(request.params.url))
     async with connected(desk, "auto", says("accept"), patience=0.5) as client:
         report = (await client.call_tool("downgrade", DOWN)).structured_content
     assert report["applied"] is True

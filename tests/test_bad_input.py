@@ -15,23 +15,13 @@ import psycopg
 import pytest
 from mcp.shared.exceptions import MCPError
 from stdio_client import YES, serve
-from tiny_projects import Place, make, on_sqlite, tree
+from tiny_projects import make, tree
 
 from alembic_mcp.scratch.embedded import programs
 
 pytestmark = pytest.mark.anyio
 
 PASSWORD = "made-up-pass-4711"
-
-
-@pytest.fixture
-def db(tmp_path):
-    return on_sqlite(tmp_path)
-
-
-@pytest.fixture
-def pg(database):
-    return Place(database.url(), database.run)
 
 
 async def assert_refused(server, tool, *words, status="refused", **arguments):
@@ -235,8 +225,8 @@ async def test_a_password_in_an_error_of_a_revision(tmp_path, db):
         assert (await server.call("current"))["heads"] == []
 
 
-async def test_an_upgrade_waits_for_a_table_that_another_session_writes_to(tmp_path, pg):
-    folder = make(tmp_path / "shop", url=pg.url)
+async def test_an_upgrade_waits_for_a_table_that_another_session_writes_to(tmp_path, postgresql):
+    folder = make(tmp_path / "shop", url=postgresql.url)
     async with serve(folder) as server:
         await server.call("upgrade", target="a1")
         reports = []
@@ -244,7 +234,7 @@ async def test_an_upgrade_waits_for_a_table_that_another_session_writes_to(tmp_p
         async def upgrade():
             reports.append(await server.call("upgrade"))
 
-        with psycopg.connect(**pg_libpq(pg)) as other:
+        with psycopg.connect(**pg_libpq(postgresql)) as other:
             other.execute("LOCK TABLE person IN ROW EXCLUSIVE MODE")
             async with anyio.create_task_group() as tasks:
                 tasks.start_soon(upgrade)
@@ -254,11 +244,11 @@ async def test_an_upgrade_waits_for_a_table_that_another_session_writes_to(tmp_p
         assert_applied(report, ["b2"])
 
 
-async def test_a_table_that_another_session_has_locked_from_the_start(tmp_path, pg):
-    folder = make(tmp_path / "shop", url=pg.url)
+async def test_a_table_that_another_session_has_locked_from_the_start(tmp_path, postgresql):
+    folder = make(tmp_path / "shop", url=postgresql.url)
     async with serve(folder, patience=60) as server:
         await server.call("upgrade", target="a1")
-        with psycopg.connect(**pg_libpq(pg)) as other:
+        with psycopg.connect(**pg_libpq(postgresql)) as other:
             other.execute("LOCK TABLE person IN ACCESS EXCLUSIVE MODE")
             assert (await server.call("current"))["heads"] == ["a1"]
             report = await server.call("upgrade")
@@ -273,8 +263,8 @@ def assert_applied(report, after):
     assert (report["status"], report["applied"], report["after"]) == ("done", True, after), report
 
 
-def pg_libpq(pg):
-    return pg.run.__self__.libpq
+def pg_libpq(postgresql):
+    return postgresql.run.__self__.libpq
 
 
 async def test_a_sqlite_file_that_another_session_has_locked(tmp_path, db):
@@ -292,8 +282,8 @@ async def test_a_sqlite_file_that_another_session_has_locked(tmp_path, db):
         assert (await server.call("upgrade"))["after"] == ["b2"]
 
 
-async def test_two_upgrades_at_once_run_one_after_the_other_or_one_is_refused(tmp_path, pg):
-    folder = make(tmp_path / "shop", url=pg.url)
+async def test_two_upgrades_at_once_run_one_after_the_other_or_one_is_refused(tmp_path, postgresql):
+    folder = make(tmp_path / "shop", url=postgresql.url)
     async with serve(folder) as one, serve(folder) as two:
         reports = []
 
@@ -451,13 +441,13 @@ def downgrade():
 
 
 @pytest.mark.parametrize("whom", ["server", "worker"])
-async def test_a_process_killed_in_the_middle_of_an_upgrade(whom, tmp_path, pg):
-    folder = make(tmp_path / "shop", url=pg.url)
+async def test_a_process_killed_in_the_middle_of_an_upgrade(whom, tmp_path, postgresql):
+    folder = make(tmp_path / "shop", url=postgresql.url)
     reached, held = tmp_path / "reached", tmp_path / "held"
     os.mkfifo(reached)
     os.mkfifo(held)
     file = folder / "alembic" / "versions" / "c3.py"
-    slow = {"name": pg_libpq(pg)["dbname"], "reached": str(reached), "held": str(held)}
+    slow = {"name": pg_libpq(postgresql)["dbname"], "reached": str(reached), "held": str(held)}
     file.write_text(SLOW.format(**slow, stops=True))
     reports = []
     async with serve(folder, answers=[YES]) as server:
@@ -482,12 +472,12 @@ async def test_a_process_killed_in_the_middle_of_an_upgrade(whom, tmp_path, pg):
             assert (report["applied"], report["after"]) == (False, [])
             assert (await server.call("current"))["heads"] == []
     file.write_text(SLOW.format(**slow, stops=False))
-    assert pg.columns("person") == []
+    assert postgresql.columns("person") == []
     async with serve(folder) as server:
         report = await server.call("current")
         assert (report["status"], report["heads"]) == ("done", [])
         assert_applied(await server.call("upgrade"), ["c3"])
-        assert pg.columns("person") == ["id", "name", "email", "half"]
+        assert postgresql.columns("person") == ["id", "name", "email", "half"]
 
 
 async def test_a_revision_that_ends_its_process_is_a_failure_and_no_more(tmp_path, db):

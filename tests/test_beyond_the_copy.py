@@ -72,6 +72,7 @@ def test_locks_add_up_where_all_revisions_run_in_one_transaction():
     assert (held.revision, held.line) == ("r2", 9)
     assert "a (line 7 of r1)" in held.problem
     assert "ends with r3" in held.problem
+    assert "transaction_per_migration=True" in held.remedy
 
 
 def test_an_autocommit_block_gives_back_what_earlier_revisions_hold():

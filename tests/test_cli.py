@@ -2,23 +2,23 @@
 
 import asyncio
 import json
-import os
-import pty
+import re
+import shlex
+import signal
 import subprocess
 import sys
-from contextlib import contextmanager
 
 import anyio
 import pytest
-from tiny_projects import make, on_sqlite
+import sitting
+from sitting import SECONDS
+from tiny_projects import AT_B2, make
 
 from alembic_mcp import __version__
 from alembic_mcp.cli import terminal
 from alembic_mcp.cli.exits import exit_code
 from alembic_mcp.report import ChangeReport, CheckReport, CurrentReport, Decision, Difference, ReviewReport
 
-COMMAND = [sys.executable, "-m", "alembic_mcp"]
-SECONDS = 120
 DROP_EMAIL = '''"""drop email"""
 from alembic import op
 import sqlalchemy as sa
@@ -39,11 +39,6 @@ def downgrade():
 
 
 @pytest.fixture
-def db(tmp_path):
-    return on_sqlite(tmp_path)
-
-
-@pytest.fixture
 def folder(tmp_path, db):
     """A project of two revisions; its database is empty."""
     return make(tmp_path / "shop", url=db.url)
@@ -52,12 +47,7 @@ def folder(tmp_path, db):
 @pytest.fixture
 def losing_data(folder, db):
     """The project at b2 with a row in it, and a pending revision that drops a column of that row."""
-    db.run(
-        "CREATE TABLE person (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(50) NOT NULL, email VARCHAR(80))",
-        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
-        "INSERT INTO alembic_version VALUES ('b2')",
-        "INSERT INTO person (name, email) VALUES ('Ada', 'ada@example.org')",
-    )
+    db.run(*AT_B2)
     (folder / "alembic" / "versions" / "c3_drop_email.py").write_text(DROP_EMAIL)
     models = folder / "models.py"
     models.write_text("".join(line for line in models.read_text().splitlines(keepends=True) if "email" not in line))
@@ -66,49 +56,20 @@ def losing_data(folder, db):
 
 def run(*arguments, cwd, python=True):
     """Run a command that nobody can be asked by."""
-    own = ["--python", sys.executable] if python else []
-    return subprocess.run(
-        [*COMMAND, *arguments, *own],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
+    return sitting.run(*arguments, *(["--python", sys.executable] if python else []), cwd=cwd)
 
 
-@contextmanager
-def at_terminal(*arguments, cwd):
-    """Run a command at a terminal -> (process, the terminal's file descriptor)."""
-    controller, terminal_ = pty.openpty()
-    running = subprocess.Popen(
-        [*COMMAND, *arguments, "--python", sys.executable],
-        cwd=cwd,
-        stdin=terminal_,
-        stdout=subprocess.PIPE,
-        stderr=terminal_,
-        text=True,
-        start_new_session=True,
-    )
-    os.close(terminal_)
-    try:
-        yield running, controller
-    finally:
-        if running.poll() is None:
-            running.kill()
-        running.communicate(timeout=SECONDS)
-        os.close(controller)
+def upgrading(folder):
+    """An upgrade at a terminal, whose report is a pipe's."""
+    arguments = ("upgrade", "--json", "--python", sys.executable)
+    return sitting.at_terminal(*arguments, cwd=folder, stdout=subprocess.PIPE)
 
 
-def answer(running, controller, word):
+def answer(person, word):
     """Wait for the question, type *word* -> (exit code, report, what the terminal showed)."""
-    shown = ""
-    while "to run it: " not in shown:
-        shown += os.read(controller, 4096).decode()
-    os.write(controller, word.encode())
-    stdout = running.stdout.read()
-    return running.wait(timeout=SECONDS), json.loads(stdout), shown
+    person.until("to run it: ").type(word)
+    report = json.load(person.process.stdout)
+    return person.process.wait(timeout=SECONDS), report, person.shown
 
 
 @pytest.mark.parametrize(
@@ -129,6 +90,14 @@ def answer(running, controller, word):
             CheckReport(status="done", summary="", differences=[Difference(kind="add_table", description="")]),
             5,
             id="check: a difference",
+        ),
+        pytest.param(
+            CheckReport(status="done", summary="", invisible=["one", "two"], stays=["two"]),
+            5,
+            id="check: a difference that autogenerate can't see",
+        ),
+        pytest.param(
+            CheckReport(status="done", summary="", invisible=["one"], stays=["one"]), 0, id="check: what stays anyway"
         ),
     ],
 )
@@ -236,31 +205,51 @@ def test_without_a_terminal_nothing_is_lost(losing_data, db):
     assert db.run("SELECT email FROM person") == [("ada@example.org",)]
 
 
-@pytest.mark.parametrize("word", ["yes\n", "no\n", "\n"])
+def test_a_question_of_generate_is_answered_by_the_options_that_it_names(losing_data):
+    (losing_data / "alembic" / "versions" / "c3_drop_email.py").unlink()
+    asked = run("generate", "-m", "drop email", cwd=losing_data)
+    assert asked.returncode == 4, asked.stdout
+    [line] = [line for line in asked.stdout.splitlines() if line.startswith("- drop: --")]
+    answered = run("generate", "-m", "drop email", *shlex.split(line.removeprefix("- drop: ")), cwd=losing_data)
+    assert answered.returncode == 0, answered.stdout
+
+
+def test_a_percent_sign_that_the_ini_cannot_have_shows_nothing_of_the_password(folder):
+    ini = folder / "alembic.ini"
+    url = "sqlalchemy.url = postgresql://ann:hunter%40s3cret@localhost/shop"
+    ini.write_text(re.sub(r"(?m)^sqlalchemy\.url = .*$", url, ini.read_text()))
+    env = folder / "alembic" / "env.py"
+    env.write_text(f"from alembic import context\ncontext.config.get_main_option('sqlalchemy.url')\n{env.read_text()}")
+    shown = run("current", cwd=folder)
+    assert shown.returncode == 1
+    assert "sqlalchemy.url in [alembic]" in shown.stdout
+    assert "%40 in a URL as %%40" in shown.stdout
+    assert "s3cret" not in shown.stdout + shown.stderr
+
+
+@pytest.mark.parametrize("word", ["yes", "no", ""])
 def test_losing_data_takes_more_than_a_yes(word, losing_data, db):
-    with at_terminal("upgrade", "--json", cwd=losing_data) as (running, controller):
-        code, report, shown = answer(running, controller, word)
+    with upgrading(losing_data) as person:
+        code, report, shown = answer(person, word)
     assert (code, report["status"]) == (4, "needs_approval")
     assert "drops-data" in shown
     assert "name of the database" in shown
+    assert "ry run" not in shown
     assert db.run("SELECT email FROM person") == [("ada@example.org",)]
 
 
 def test_the_name_of_the_database_is_the_yes_to_losing_its_data(losing_data, db):
-    with at_terminal("upgrade", "--json", cwd=losing_data) as (running, controller):
+    with upgrading(losing_data) as person:
         name = json.loads(run("current", "--json", cwd=losing_data).stdout)["database"]["name"]
-        code, report, _ = answer(running, controller, f"{name}\n")
+        code, report, _ = answer(person, name)
     assert (code, report["status"], report["applied"]) == (0, "done", True)
     assert db.columns("person") == ["id", "name"]
 
 
 def test_a_question_that_is_interrupted_changes_nothing(losing_data, db):
-    with at_terminal("upgrade", "--json", cwd=losing_data) as (running, controller):
-        shown = ""
-        while "to run it: " not in shown:
-            shown += os.read(controller, 4096).decode()
-        running.send_signal(2)
-        assert running.wait(timeout=SECONDS) == 130
+    with upgrading(losing_data) as person:
+        person.until("to run it: ").process.send_signal(signal.SIGINT)
+        assert person.process.wait(timeout=SECONDS) == 130
     assert db.run("SELECT email FROM person") == [("ada@example.org",)]
 
 

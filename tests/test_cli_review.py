@@ -7,14 +7,15 @@ import subprocess
 import sys
 
 import pytest
-from tiny_projects import make, on_sqlite
+import sitting
+from sitting import COMMAND, SECONDS
+from tiny_projects import AT_B2, make, on_sqlite
 
 from alembic_mcp.cli.exits import exit_code_of_findings
 from alembic_mcp.operations import Direction
 from alembic_mcp.report import Decision, Finding, ReviewReport, Severity
 
-COMMAND = [sys.executable, "-m", "alembic_mcp", "review", "--python", sys.executable]
-SECONDS = 120
+REVIEW = ["review", "--python", sys.executable]
 REVISION = '''"""{message}"""
 from alembic import op
 import sqlalchemy as sa
@@ -38,12 +39,7 @@ def folder(tmp_path):
     """A project whose database has both of its revisions and a row."""
     db = on_sqlite(tmp_path)
     folder = make(tmp_path / "shop", url=db.url)
-    db.run(
-        "CREATE TABLE person (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(50) NOT NULL, email VARCHAR(80))",
-        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
-        "INSERT INTO alembic_version VALUES ('b2')",
-        "INSERT INTO person (name, email) VALUES ('Ada', 'ada@example.org')",
-    )
+    db.run(*AT_B2)
     return folder
 
 
@@ -52,17 +48,8 @@ def write(folder, revision, down, upgrade):
     file.write_text(REVISION.format(message=revision, revision=revision, down=down, upgrade=upgrade))
 
 
-def run(*arguments, cwd, **more):
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        cwd=cwd,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-        **more,
-    )
+def run(*arguments, **more):
+    return sitting.run(*REVIEW, *arguments, **more)
 
 
 def git(folder, *arguments):
@@ -89,7 +76,7 @@ def test_a_terminal_gets_colours(folder):
     write(folder, "c3", "b2", DROP)
     controller, terminal = pty.openpty()
     with subprocess.Popen(
-        COMMAND,
+        [*COMMAND, *REVIEW],
         cwd=folder,
         stdin=terminal,
         stdout=terminal,

@@ -2,13 +2,16 @@
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tiny_projects import make
 
 from alembic_mcp.operations import Direction
+from alembic_mcp.review.reading import read_path
 from alembic_mcp.workflows import complete, examine, review
 from alembic_mcp.workflows.app import App
+from alembic_mcp.workflows.statements import statement_lines
 
 pytestmark = pytest.mark.anyio
 
@@ -70,6 +73,9 @@ async def test_what_follows_a_statement_that_fails_is_judged_by_reading(reviewed
         ("ALTER TABLE person DROP COLUMN email", False),
         ("DROP TABLE letter", False),
     ]
+    assert [[f"{lock.mode} {lock.table}" for lock in one.locks] for one in report.statements[1:3]] == [
+        ["ACCESS EXCLUSIVE person"], ["ACCESS EXCLUSIVE letter"],
+    ]  # fmt: skip
 
 
 async def test_the_downgrade_of_a_revision_that_fails_is_judged_by_reading(reviewed):
@@ -97,6 +103,17 @@ async def test_a_project_that_can_not_be_redirected_is_judged_by_reading(reviewe
     assert report.rehearsal.status == "not_possible"
     assert (finding.evidence["measured"], finding.evidence["values"]) == (False, 1)
     assert {escalation.rule for escalation in report.escalations} >= {"drops-data", "unclear-rollback"}
+
+
+async def test_constraints_that_were_only_read_are_called_as_the_models_name_them(reviewed):
+    def with_names(text):
+        assert "Base.metadata" in text
+        named = "type(Base.metadata)(naming_convention={'uq': 'uq_%(table_name)s'})"
+        return text.replace("Base.metadata", named)
+
+    report = await reviewed('op.execute("DELETE FROM not_there")\nop.create_unique_constraint(None, "letter", ["id"])',
+                            env=with_names)  # fmt: skip
+    assert report.statements[1].sql == "ALTER TABLE letter ADD CONSTRAINT uq_letter UNIQUE (id)"
 
 
 async def test_a_revision_that_never_ends_is_still_read(reviewed, monkeypatch):
@@ -145,3 +162,20 @@ def test_in_a_loop_the_reading_takes_over_at_the_same_round():
         {"upgraded": False, "upgrade": ran}, {"upgrade": read, "downgrade": nothing}, Direction.UPGRADE
     )
     assert [item["sql"] for item in whole["upgrade"]["statements"]] == ["DROP a", "DROP b", "DROP c"]
+
+
+def test_locks_that_were_gone_before_they_could_be_seen_are_those_of_the_book_and_count_as_read():
+    concurrently = sent("CREATE INDEX CONCURRENTLY ix ON a (b)", 3, autocommit=True)
+    concurrently["measured"] = {"locks": [], "indexes_built": [["ix", "a"]], "complete": True}
+    plain = sent("ALTER TABLE a ADD c int", 4)
+    plain["measured"] = {"locks": [{"mode": "AccessExclusiveLock", "table": "a"}], "complete": True}
+    both = {"operations": [], "statements": [concurrently, plain]}
+    reply = {"path": [{"revision": "r"}], "revisions": {"r": {"upgraded": True, "upgrade": both}}}
+    located = SimpleNamespace(target=SimpleNamespace(dialect="postgresql"))
+
+    lines = statement_lines(located, reply, SimpleNamespace(by_id={}), read_path(reply, "postgresql", "public"))
+
+    assert [(one.measured, [(str(lock.mode), lock.table) for lock in one.locks]) for one in lines] == [
+        (False, [("SHARE UPDATE EXCLUSIVE", "a")]),
+        (True, [("ACCESS EXCLUSIVE", "a")]),
+    ]

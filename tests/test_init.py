@@ -264,6 +264,9 @@ async def test_a_database_that_has_the_tables_is_to_be_stamped(
     assert db.columns("alembic_version") == []
     current = await inspect.current(at(app, folder))
     assert [line.revision for line in current.pending] == [report.revision.revision]
+    too_early = await upgrade(at(app, folder))
+    assert too_early.status == "refused"
+    assert f"call stamp with target='{report.revision.revision}'" in too_early.next_steps[0]
     if driver == "psycopg":
         fresh = make_database()
         monkeypatch.setenv("DATABASE_URL", fresh.url())

@@ -4,7 +4,7 @@ import dataclasses
 from textwrap import dedent, indent
 
 import pytest
-from tiny_projects import Place, make, on_sqlite, tree
+from tiny_projects import make, tree
 
 from alembic_mcp.errors import NeedsAnswer, Refused
 from alembic_mcp.project import load_settings, user_file
@@ -38,24 +38,9 @@ def downgrade():
 '''
 
 
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def app(tmp_path_factory):
-    async with App.open(tmp_path_factory.mktemp("nothing")) as opened:
-        await opened.scratch()
-        yield opened
-
-
 @pytest.fixture
-def place(request, tmp_path):
-    if getattr(request, "param", "postgresql") == "sqlite":
-        return on_sqlite(tmp_path)
-    database = request.getfixturevalue("database")
-    return Place(database.url(), database.run)
+def place(request):
+    return request.getfixturevalue("db" if getattr(request, "param", "postgresql") == "sqlite" else "postgresql")
 
 
 @dataclasses.dataclass

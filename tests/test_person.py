@@ -3,12 +3,11 @@
 import signal
 import subprocess
 import sys
-from contextlib import asynccontextmanager
-from pathlib import Path
 
 import anyio
 import pytest
 import sqlalchemy as sa
+from approval_desk import PASSPHRASE, QUICK
 from tiny_projects import make, on_sqlite
 
 from alembic_mcp import approvals
@@ -16,20 +15,12 @@ from alembic_mcp.errors import Refused
 from alembic_mcp.store import Outcome, tables
 from alembic_mcp.store.records import default_file
 from alembic_mcp.workflows import approve, change, inspect
-from alembic_mcp.workflows.app import App
 from alembic_mcp.workflows.change import Answer, Request
 
 pytestmark = pytest.mark.anyio
 
-CHEAP = (2**4, 8, 1)
-PASSPHRASE = "blue tractor winter seven"
 UPGRADE = Request("upgrade", "head")
 NOT_ASKED = Answer("not_asked")
-
-
-@pytest.fixture
-def db(tmp_path):
-    return on_sqlite(tmp_path)
 
 
 @pytest.fixture
@@ -46,14 +37,8 @@ def environment(folder, value, more=""):
     )
 
 
-@asynccontextmanager
-async def opened(folder, **options):
-    async with App.open(folder, interpreter=Path(sys.executable), **options) as app:
-        yield app
-
-
 async def enrolled(app, name="Ada"):
-    return await approve.add_approver(app, approvals.enroll(name, PASSPHRASE, scrypt=CHEAP))
+    return await approve.add_approver(app, approvals.enroll(name, PASSPHRASE, scrypt=QUICK))
 
 
 async def upgrade(app, answer=NOT_ASKED, request=UPGRADE):
@@ -64,7 +49,7 @@ async def say_yes(app, report, who, typed=None):
     return await approve.approve(app, report.plan.id, who.fingerprint, PASSPHRASE, typed)
 
 
-async def test_it_runs_once_on_a_signature_and_says_whose(folder, db):
+async def test_it_runs_once_on_a_signature_and_says_whose(opened, folder, db):
     async with opened(folder) as app:
         ada = await enrolled(app)
         report = await upgrade(app)
@@ -84,7 +69,7 @@ async def test_it_runs_once_on_a_signature_and_says_whose(folder, db):
 
 
 @pytest.mark.parametrize("kind", ["yes", "no", "cancelled", "unavailable"])
-async def test_no_answer_of_a_client_is_enough(kind, folder, db):
+async def test_no_answer_of_a_client_is_enough(opened, kind, folder, db):
     async with opened(folder) as app:
         await enrolled(app)
         question = await change.question(app, UPGRADE)
@@ -94,7 +79,7 @@ async def test_no_answer_of_a_client_is_enough(kind, folder, db):
         assert db.columns("person") == []
 
 
-async def test_an_approval_is_found_after_a_restart_and_by_no_second_run(folder):
+async def test_an_approval_is_found_after_a_restart_and_by_no_second_run(opened, folder):
     async with opened(folder) as app:
         ada = await enrolled(app)
         report = await upgrade(app)
@@ -152,7 +137,7 @@ def become_unknown(folder, _db):
         pytest.param(become_unknown, "counted as production and now counts as unknown", id="the environment"),
     ],
 )
-async def test_what_changes_after_the_approval_voids_it_and_is_named(harm, why, folder, db):
+async def test_what_changes_after_the_approval_voids_it_and_is_named(opened, harm, why, folder, db):
     async with opened(folder) as app:
         ada = await enrolled(app)
         report = await upgrade(app)
@@ -165,7 +150,7 @@ async def test_what_changes_after_the_approval_voids_it_and_is_named(harm, why, 
         assert "person" not in {row[0] for row in db.run("SELECT name FROM sqlite_master")}
 
 
-async def test_another_database_behind_the_same_address_voids_it(folder, db, tmp_path):
+async def test_another_database_behind_the_same_address_voids_it(opened, folder, db, tmp_path):
     async with opened(folder) as app:
         ada = await enrolled(app)
         db.run("CREATE TABLE mine (id INTEGER)")
@@ -179,7 +164,7 @@ async def test_another_database_behind_the_same_address_voids_it(folder, db, tmp
         assert "for another database" in again.summary
 
 
-async def test_an_approval_for_staging_is_none_for_production(folder, tmp_path, monkeypatch):
+async def test_an_approval_for_staging_is_none_for_production(opened, folder, tmp_path, monkeypatch):
     (folder / "alembic" / "env.py").write_text(
         (folder / "alembic" / "env.py")
         .read_text()
@@ -217,7 +202,7 @@ async def test_an_approval_for_staging_is_none_for_production(folder, tmp_path, 
         assert places["production"].columns("person") == []
 
 
-async def test_a_decline_is_told_with_its_reason_and_the_next_call_asks_anew(folder):
+async def test_a_decline_is_told_with_its_reason_and_the_next_call_asks_anew(opened, folder):
     async with opened(folder) as app:
         await enrolled(app)
         first = await upgrade(app)
@@ -229,7 +214,7 @@ async def test_a_decline_is_told_with_its_reason_and_the_next_call_asks_anew(fol
         assert anew.plan.id != first.plan.id
 
 
-async def test_what_would_be_shown_and_is_not_the_plan_cannot_be_approved(folder):
+async def test_what_would_be_shown_and_is_not_the_plan_cannot_be_approved(opened, folder):
     async with opened(folder) as app:
         ada = await enrolled(app)
         report = await upgrade(app)
@@ -244,12 +229,12 @@ async def test_what_would_be_shown_and_is_not_the_plan_cannot_be_approved(folder
         assert await say_yes(app, report, ada) is Outcome.DRIFT
 
 
-async def test_a_server_that_pins_an_approver_takes_no_other(folder):
+async def test_a_server_that_pins_an_approver_takes_no_other(opened, folder):
     async with opened(folder) as app:
         ada = await enrolled(app)
         report = await upgrade(app)
         await say_yes(app, report, ada)
-    other = approvals.enroll("Bob", "red harbour autumn two", scrypt=CHEAP).fingerprint
+    other = approvals.enroll("Bob", "red harbour autumn two", scrypt=QUICK).fingerprint
     async with opened(folder, pins=(other,)) as app:
         report = await upgrade(app)
         assert (report.status, report.applied) == ("needs_approval", False)
@@ -257,7 +242,7 @@ async def test_a_server_that_pins_an_approver_takes_no_other(folder):
         assert await say_yes(app, report, ada) is Outcome.NOT_OPEN
 
 
-async def test_where_data_is_lost_the_name_has_to_be_typed(folder, db):
+async def test_where_data_is_lost_the_name_has_to_be_typed(opened, folder, db):
     environment(folder, "development")
     async with opened(folder) as app:
         await upgrade(app)
@@ -272,7 +257,7 @@ async def test_where_data_is_lost_the_name_has_to_be_typed(folder, db):
         assert await say_yes(app, report, ada, "app.db") is Outcome.APPROVED
 
 
-async def test_wrong_passphrases_lock_the_plan_whatever_is_called_next(folder):
+async def test_wrong_passphrases_lock_the_plan_whatever_is_called_next(opened, folder):
     async with opened(folder) as app:
         ada = await enrolled(app)
         report = await upgrade(app)
@@ -306,7 +291,7 @@ anyio.run(main)
 """
 
 
-async def test_a_process_that_is_killed_before_it_runs_is_told_about(folder):
+async def test_a_process_that_is_killed_before_it_runs_is_told_about(opened, folder):
     async with opened(folder) as app:
         ada = await enrolled(app)
         report = await upgrade(app)
@@ -326,7 +311,7 @@ async def test_a_process_that_is_killed_before_it_runs_is_told_about(folder):
         assert not any(report.plan.id in line for line in (await inspect.current(app)).warnings)
 
 
-async def test_a_plan_is_made_approved_and_run_by_its_id(folder):
+async def test_a_plan_is_made_approved_and_run_by_its_id(opened, folder):
     async with opened(folder) as app:
         ada = await enrolled(app)
         made = await change.make_plan(app, UPGRADE)
@@ -347,7 +332,7 @@ async def test_a_plan_is_made_approved_and_run_by_its_id(folder):
             await change.planned(app, made.plan.id, "downgrade")
 
 
-async def test_what_nobody_is_asked_about_is_in_the_trail_too(folder):
+async def test_what_nobody_is_asked_about_is_in_the_trail_too(opened, folder):
     environment(folder, "development")
     async with opened(folder) as app:
         report = await upgrade(app)
@@ -359,7 +344,7 @@ async def test_what_nobody_is_asked_about_is_in_the_trail_too(folder):
         assert result.said["after"] == ["b2"]
 
 
-async def test_without_a_store_nothing_runs(folder, db, own_folders):
+async def test_without_a_store_nothing_runs(opened, folder, db, own_folders):
     environment(folder, "development")
     (own_folders / "state" / "alembic-mcp" / "state.sqlite").mkdir(parents=True)
     async with opened(folder) as app:

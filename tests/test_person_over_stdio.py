@@ -11,10 +11,9 @@ from mcp.client.session import ClientSession
 from mcp_types import ElicitationCapability, ElicitResult, FormElicitationCapability, UrlElicitationCapability
 from sitting import run
 from stdio_client import ERAS, YES, serve
-from tiny_projects import on_sqlite
 
 from alembic_mcp import approvals
-from alembic_mcp.store import Outcome, Store
+from alembic_mcp.store import Outcome
 
 pytestmark = pytest.mark.anyio
 
@@ -23,20 +22,8 @@ OPENED = ElicitResult(action="accept")
 
 
 @pytest.fixture
-def db(tmp_path):
-    return on_sqlite(tmp_path)
-
-
-@pytest.fixture
 def folder(tmp_path, db):
     return guarded(tmp_path / "shop", db)
-
-
-@pytest.fixture
-def store():
-    store = Store()
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -7,9 +7,11 @@ from alembic_mcp.operations import (
     AddColumn,
     AddConstraint,
     AlterColumn,
+    AlterObject,
     Column,
     ConstraintKind,
     CreateIndex,
+    CreateObject,
     CreateTable,
     Delete,
     Direction,
@@ -103,8 +105,9 @@ def test_what_loses_nothing_and_blocks_nobody_runs_without_asking(op):
         pytest.param(DropColumn(table="large", column="c"), {"drops-data": "person"}, id="drop a large column"),
         pytest.param(Truncate(table="small"), {"drops-data": "client"}, id="truncate"),
         pytest.param(Delete(table="small", where="x = 1"), {"drops-data": "client"}, id="delete some"),
-        pytest.param(Delete(table="large"), {"drops-data": "person", "large-data-migration": "person"},
-                     id="delete many"),
+        pytest.param(Delete(table="large", where="x = 1"), {"drops-data": "client", "large-data-migration": "client"},
+                     id="delete perhaps many"),
+        pytest.param(Delete(table="unknown"), {"drops-data": "client"}, id="delete all of what nobody counted"),
         pytest.param(Update(table="large"), {"large-data-migration": "person"}, id="update many"),
         pytest.param(Update(table="large", where="x = 1"), {"large-data-migration": "client"},
                      id="update perhaps many"),
@@ -133,6 +136,29 @@ def test_what_is_asked_about_and_whom(op, rules):
     assert found.decision is Decision.ASK
     assert {one.rule: one.level.value for one in found.escalations} == rules
     assert all(one.why for one in found.escalations)
+
+
+@pytest.mark.parametrize(
+    ("using", "rules"),
+    [
+        pytest.param("replace(k::text, 'b', 'a')::kind", {"drops-data"}, id="rows get another value"),
+        pytest.param("k::text::kind", set(), id="rows make it fail"),
+    ],
+)
+def test_an_enum_value_that_goes_with_its_rows_is_asked_about(using, rules):
+    swap = (
+        AlterObject(kind="type", action="rename to", name="kind", text="RENAME TO kind_old", statements=seen()),
+        CreateObject(kind="type", name="kind", statements=(Statement("CREATE TYPE kind AS ENUM ('a')"),)),
+        AlterColumn(table="small", column="k", type="kind", using=using, statements=seen()),
+    )
+    back = AlterObject(kind="type", action="add value", name="kind", text="'b'", statements=seen())
+
+    assert {one.rule for one in verdict(*swap, down=[back]).escalations} == rules
+
+
+@pytest.mark.parametrize("table", ["small", "large"])
+def test_what_loses_every_row_of_a_table_for_certain_is_refused(table):
+    assert verdict(Delete(table=table)).decision is Decision.REFUSE
 
 
 def test_a_lock_counts_to_the_end_of_its_transaction():

@@ -5,11 +5,12 @@ import time
 
 import psycopg
 import pytest
+from targets import answers, sqlite_target
 
 from alembic_mcp.preflight import answer, sqlite
 from alembic_mcp.preflight import postgresql as preflight
 from alembic_mcp.review.questions import NonNullCount, RowCount
-from alembic_mcp.target import Connect, Target
+from alembic_mcp.target import Connect
 
 pytestmark = pytest.mark.anyio
 
@@ -17,28 +18,9 @@ PEOPLE = "CREATE TABLE people (id int PRIMARY KEY, name text, email text)"
 ROWS = "INSERT INTO people SELECT n, 'n' || n, CASE WHEN n % 4 = 0 THEN 'e' END FROM generate_series(1, 1000) n"
 
 
-def sqlite_target(path):
-    return Target(
-        database="default",
-        dialect="sqlite",
-        driver="pysqlite",
-        name=path.name,
-        host="",
-        server_version="3",
-        identity="sqlite:1:2",
-        connect=Connect(path=str(path)),
-    )
-
-
-async def ask(target, *questions, budget=10):
-    facts = await answer(target, questions, budget=budget)
-    found = [facts.answers[question] for question in questions]
-    return found[0] if len(found) == 1 else found
-
-
 async def test_rows_and_values_are_counted(database):
     database.run(PEOPLE, ROWS)
-    rows, values = await ask(database.target(), RowCount("people"), NonNullCount("people", "email"))
+    rows, values = await answers(database.target(), RowCount("people"), NonNullCount("people", "email"))
     assert (rows.rows, rows.estimated, rows.query) == (1000, False, 'SELECT count(*) FROM "public"."people"')
     assert (values.rows, values.query) == (250, 'SELECT count("email") FROM "public"."people"')
     assert rows.bytes > 0
@@ -51,7 +33,7 @@ async def test_rows_and_values_are_counted(database):
 )
 async def test_what_does_not_exist_has_no_rows(database, question):
     database.run(PEOPLE, ROWS)
-    found = await ask(database.target(), question)
+    found = await answers(database.target(), question)
     assert (found.rows, found.problem) == (0, "does not exist")
 
 
@@ -67,7 +49,7 @@ async def test_what_does_not_exist_has_no_rows(database, question):
 )
 async def test_tables_are_found_by_any_name(database, create, table):
     database.run(create)
-    found = await ask(database.target(), RowCount(table))
+    found = await answers(database.target(), RowCount(table))
     assert found.problem is None
     assert found.rows in (0, 1)
 
@@ -78,7 +60,7 @@ async def test_partitions_are_counted_with_their_table(database):
         "CREATE TABLE one PARTITION OF parts FOR VALUES IN (1)",
         "INSERT INTO parts VALUES (1), (1)",
     )
-    found = await ask(database.target(), RowCount("parts"))
+    found = await answers(database.target(), RowCount("parts"))
     assert found.rows == 2
     assert found.bytes > 0
 
@@ -86,7 +68,7 @@ async def test_partitions_are_counted_with_their_table(database):
 async def test_a_large_table_is_estimated(database, monkeypatch):
     database.run(PEOPLE, ROWS, "ANALYZE people")
     monkeypatch.setattr(preflight, "COUNT_BELOW", 1)
-    rows, values = await ask(database.target(), RowCount("people"), NonNullCount("people", "email"))
+    rows, values = await answers(database.target(), RowCount("people"), NonNullCount("people", "email"))
     assert (rows.rows, rows.estimated) == (1000, True)
     assert (values.rows, values.estimated) == (250, True)
 
@@ -94,7 +76,7 @@ async def test_a_large_table_is_estimated(database, monkeypatch):
 async def test_an_estimate_follows_the_size_of_the_table(database, monkeypatch):
     database.run(PEOPLE, ROWS, "ANALYZE people", ROWS.replace("(1, 1000)", "(1001, 10000)"))
     monkeypatch.setattr(preflight, "COUNT_BELOW", 1)
-    found = await ask(database.target(), RowCount("people"))
+    found = await answers(database.target(), RowCount("people"))
     assert found.estimated
     assert 8_000 < found.rows < 12_000
 
@@ -102,7 +84,7 @@ async def test_an_estimate_follows_the_size_of_the_table(database, monkeypatch):
 async def test_statistics_alone_never_say_that_there_is_nothing(database, monkeypatch):
     database.run(PEOPLE, ROWS, "UPDATE people SET email = NULL", "ANALYZE people", "UPDATE people SET email = 'new'")
     monkeypatch.setattr(preflight, "COUNT_BELOW", 1)
-    found = await ask(database.target(), NonNullCount("people", "email"))
+    found = await answers(database.target(), NonNullCount("people", "email"))
     assert found.rows is None
     assert "it has rows" in found.problem
 
@@ -110,7 +92,7 @@ async def test_statistics_alone_never_say_that_there_is_nothing(database, monkey
 async def test_a_large_table_that_was_emptied_is_known_to_be_empty(database, monkeypatch):
     database.run(PEOPLE, ROWS, "DELETE FROM people", "ANALYZE people")
     monkeypatch.setattr(preflight, "COUNT_BELOW", 1)
-    found = await ask(database.target(), RowCount("people"))
+    found = await answers(database.target(), RowCount("people"))
     assert (found.rows, found.estimated) == (0, False)
 
 
@@ -118,7 +100,7 @@ async def test_a_count_that_takes_too_long_is_broken_off(database, monkeypatch):
     database.run("CREATE TABLE large AS SELECT FROM generate_series(1, 1000000)")
     monkeypatch.setattr(preflight, "_KEPT_BACK", 0.999)  # a millisecond for the count
     started = time.monotonic()
-    found = await ask(database.target(), RowCount("large"), budget=1)
+    found = await answers(database.target(), RowCount("large"), budget=1)
     assert time.monotonic() - started < 5
     assert found.rows is None
     assert found.problem
@@ -128,7 +110,7 @@ async def test_a_locked_table_is_unknown_soon_and_the_next_question_is_still_ask
     database.run(PEOPLE, ROWS, "CREATE TABLE free (id int)")
     with psycopg.connect(**database.libpq) as other:
         other.execute("LOCK TABLE people")
-        locked, free = await ask(database.target(), RowCount("people"), RowCount("free"))
+        locked, free = await answers(database.target(), RowCount("people"), RowCount("free"))
     assert locked.rows is None
     assert "lock timeout" in locked.problem
     assert free.rows == 0
@@ -136,14 +118,14 @@ async def test_a_locked_table_is_unknown_soon_and_the_next_question_is_still_ask
 
 async def test_rows_that_a_policy_hides_are_unknown(database, role):
     database.run(PEOPLE, ROWS, "ALTER TABLE people ENABLE ROW LEVEL SECURITY", f"GRANT SELECT ON people TO {role}")
-    found = await ask(database.target(libpq={"user": role}), RowCount("people"))
+    found = await answers(database.target(libpq={"user": role}), RowCount("people"))
     assert found.rows is None
     assert "row level security" in found.problem
 
 
 async def test_what_may_not_be_read_is_unknown(database, role):
     database.run(PEOPLE, ROWS)
-    found = await ask(database.target(libpq={"user": role}), RowCount("people"))
+    found = await answers(database.target(libpq={"user": role}), RowCount("people"))
     assert (found.rows, found.problem) == (None, "permission denied for table people")
 
 
@@ -158,7 +140,7 @@ def role(database):
 
 async def test_a_view_is_not_counted(database):
     database.run("CREATE VIEW slow AS SELECT count(pg_sleep(100)::text)")
-    assert (await ask(database.target(), RowCount("slow"))).rows is None
+    assert (await answers(database.target(), RowCount("slow"))).rows is None
 
 
 async def test_questions_cannot_write(database):
@@ -167,7 +149,7 @@ async def test_questions_cannot_write(database):
         "CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql AS 'begin return new; end'",
         'CREATE TABLE "x; DROP TABLE people; --" (id int)',
     )
-    found = await ask(database.target(), RowCount("x; DROP TABLE people; --"), RowCount("people"))
+    found = await answers(database.target(), RowCount("x; DROP TABLE people; --"), RowCount("people"))
     assert [each.rows for each in found] == [0, 0]
 
 
@@ -181,7 +163,7 @@ async def test_questions_cannot_write(database):
     ids=["unreachable", "not to be followed", "another dialect"],
 )
 async def test_a_database_that_cannot_be_asked_is_unknown(database, changes, problem):
-    found = await ask(database.target(**changes), RowCount("people"))
+    found = await answers(database.target(**changes), RowCount("people"))
     assert found.rows is None
     assert problem in found.problem
     assert "geheim" not in found.problem
@@ -193,7 +175,7 @@ async def test_no_question_needs_no_database(database):
 
 async def test_no_time_is_no_answer(database):
     database.run(PEOPLE)
-    found = await ask(database.target(), RowCount("people"), budget=0)
+    found = await answers(database.target(), RowCount("people"), budget=0)
     assert (found.rows, found.problem) == (None, "there was no time left to ask")
 
 
@@ -218,19 +200,19 @@ def people(tmp_path):
     ids=["rows", "values", "no column", "no table"],
 )
 async def test_sqlite_answers(people, question, rows, problem):
-    found = await ask(sqlite_target(people), question)
+    found = await answers(sqlite_target(people), question)
     assert (found.rows, found.problem) == (rows, problem)
 
 
 async def test_a_sqlite_file_that_does_not_exist_is_empty_and_is_not_made(tmp_path):
-    found = await ask(sqlite_target(tmp_path / "none.db"), RowCount("people"))
+    found = await answers(sqlite_target(tmp_path / "none.db"), RowCount("people"))
     assert (found.rows, found.problem) == (0, "does not exist")
     assert not (tmp_path / "none.db").exists()
 
 
 async def test_a_file_that_is_no_database_is_unknown(tmp_path):
     (tmp_path / "no.db").write_bytes(b"no database" * 1000)
-    found = await ask(sqlite_target(tmp_path / "no.db"), RowCount("people"))
+    found = await answers(sqlite_target(tmp_path / "no.db"), RowCount("people"))
     assert found.rows is None
     assert "not a database" in found.problem
 
@@ -243,6 +225,6 @@ async def test_a_long_count_in_a_sqlite_file_is_broken_off(people, monkeypatch):
         )
     connection.close()
     monkeypatch.setattr(sqlite, "_is_past", lambda _: True)
-    found = await ask(sqlite_target(people), NonNullCount("people", "name"))
+    found = await answers(sqlite_target(people), NonNullCount("people", "name"))
     assert found.rows is None
     assert "no time" in found.problem

@@ -4,10 +4,10 @@ import sqlite3
 
 import psycopg
 import pytest
+from targets import answers, sqlite_target
 
-from alembic_mcp.preflight import answer, postgresql
+from alembic_mcp.preflight import postgresql
 from alembic_mcp.review.questions import Duplicates, Exists, Matching, Nulls, Orphans, Unfit, Violators
-from alembic_mcp.target import Connect, Target
 
 pytestmark = pytest.mark.anyio
 
@@ -42,15 +42,9 @@ def full(database):
     return database
 
 
-async def ask(target, *questions, budget=10):
-    facts = await answer(target, questions, budget=budget)
-    found = [facts.answers[question] for question in questions]
-    return found[0] if len(found) == 1 else found
-
-
 @pytest.mark.parametrize(("question", "rows", "keys"), QUESTIONS.values(), ids=QUESTIONS)
 async def test_offending_rows_are_counted_and_some_are_named_by_their_key(full, question, rows, keys):
-    found = await ask(full.target(), question)
+    found = await answers(full.target(), question)
     assert (found.rows, found.problem) == (rows, None)
     assert keys is None or found.keys == keys
     assert "geheim" not in repr(found)
@@ -59,19 +53,19 @@ async def test_offending_rows_are_counted_and_some_are_named_by_their_key(full, 
 @pytest.mark.parametrize("name", ["nulls", "duplicates", "orphans", "violators", "unfit"])
 async def test_a_person_can_run_what_shows_them(full, name):
     question, _, _ = QUESTIONS[name]
-    found = await ask(full.target(), question)
+    found = await answers(full.target(), question)
     assert full.run(found.query) == [(found.rows,)]
     assert full.run(found.shows)
 
 
 async def test_keys_that_hold_text_are_not_shown(database):
     database.run("CREATE TABLE sessions (token text PRIMARY KEY, person int)", "INSERT INTO sessions VALUES ('geheim')")
-    found = await ask(database.target(), Nulls("sessions", "person"))
+    found = await answers(database.target(), Nulls("sessions", "person"))
     assert (found.rows, found.keys) == (1, ())
 
 
 async def test_what_the_server_says_about_a_value_is_not_passed_on(full):
-    found = await ask(full.target(), Violators("people", "email::int > 0"))
+    found = await answers(full.target(), Violators("people", "email::int > 0"))
     assert found.rows is None
     assert "geheim" not in repr(found)
 
@@ -81,7 +75,7 @@ async def test_all_questions_together_wait_for_no_writer(full):
     with psycopg.connect(**full.libpq) as other:
         # It stands in the way of every lock but ACCESS SHARE.
         other.execute("LOCK TABLE people, cities IN EXCLUSIVE MODE")
-        found = await ask(full.target(), *questions)
+        found = await answers(full.target(), *questions)
     assert [each.problem for each in found] == [None] * len(found)
 
 
@@ -100,7 +94,7 @@ async def test_all_questions_together_wait_for_no_writer(full):
     ],
 )
 async def test_an_expression_that_may_do_more_than_read_is_not_tried(full, expression):
-    found = await ask(full.target(), Violators("people", expression))
+    found = await answers(full.target(), Violators("people", expression))
     assert found.rows is None
     assert "more than read" in found.problem
 
@@ -109,7 +103,7 @@ async def test_an_expression_that_may_do_more_than_read_is_not_tried(full, expre
 async def test_in_a_large_table_they_are_found_too(full, monkeypatch, name):
     monkeypatch.setattr(postgresql, "COUNT_BELOW", 1)
     question, rows, _ = QUESTIONS[name]
-    found = await ask(full.target(), question)
+    found = await answers(full.target(), question)
     assert (found.rows, found.problem) == (rows, None)
     assert found.at_least is (isinstance(question, Duplicates) and rows > 0)
 
@@ -122,7 +116,7 @@ async def test_in_a_large_table_a_sample_proves_what_there_is_no_time_to_count(d
     monkeypatch.setattr(postgresql, "COUNT_BELOW", 1)
     monkeypatch.setattr(postgresql, "_SAMPLED", 1_000_000)
     monkeypatch.setattr(postgresql, "_KEPT_BACK", 0.9999)  # a millisecond for the count
-    found = await ask(database.target(), question)
+    found = await answers(database.target(), question)
     assert found.rows > 1
     assert found.at_least
 
@@ -130,14 +124,14 @@ async def test_in_a_large_table_a_sample_proves_what_there_is_no_time_to_count(d
 async def test_many_in_a_large_table_are_not_counted_to_the_end(full, monkeypatch):
     monkeypatch.setattr(postgresql, "COUNT_BELOW", 1)
     monkeypatch.setattr(postgresql, "MANY", 5)
-    found = await ask(full.target(), Nulls("people", "email"))
+    found = await answers(full.target(), Nulls("people", "email"))
     assert (found.rows, found.at_least) == (5, True)
 
 
 async def test_what_a_large_update_meets_is_the_planners_estimate(full, monkeypatch):
     full.run("ANALYZE people")
     monkeypatch.setattr(postgresql, "COUNT_BELOW", 1)
-    found = await ask(full.target(), Matching("people", "age > 500"))
+    found = await answers(full.target(), Matching("people", "age > 500"))
     assert found.estimated
     assert 400 < found.rows < 600
 
@@ -148,7 +142,7 @@ async def test_a_search_that_takes_too_long_is_unknown(database, monkeypatch, be
     monkeypatch.setattr(postgresql, "COUNT_BELOW", below)
     monkeypatch.setattr(postgresql, "_SAMPLED", 10_000)
     monkeypatch.setattr(postgresql, "_KEPT_BACK", 0.9999)  # a millisecond for the count
-    found = await ask(database.target(), Duplicates("large", ("id",)))
+    found = await answers(database.target(), Duplicates("large", ("id",)))
     assert found.rows is None
     assert "too long" in found.problem
 
@@ -165,7 +159,7 @@ async def test_a_search_that_takes_too_long_is_unknown(database, monkeypatch, be
 )
 async def test_what_cannot_be_asked_says_why(full, question, problem):
     full.run("CREATE VIEW seen AS SELECT * FROM people")
-    found = await ask(full.target(), question)
+    found = await answers(full.target(), question)
     assert not found.rows
     assert problem in found.problem
 
@@ -173,7 +167,7 @@ async def test_what_cannot_be_asked_says_why(full, question, problem):
 async def test_rows_that_may_not_be_read_are_unknown(full):
     role = f"reader_of_{full.name}"
     full.run(f"CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA public TO {role}; GRANT SELECT ON people TO {role}")
-    orphans, nulls = await ask(full.target(libpq={"user": role}), QUESTIONS["orphans"][0], QUESTIONS["nulls"][0])
+    orphans, nulls = await answers(full.target(libpq={"user": role}), QUESTIONS["orphans"][0], QUESTIONS["nulls"][0])
     full.run(f"DROP OWNED BY {role}", f"DROP ROLE {role}")
     assert (orphans.rows, orphans.problem) == (None, "permission denied for table cities")
     assert nulls.rows == 10
@@ -193,7 +187,7 @@ async def test_rows_that_may_not_be_read_are_unknown(full):
     ids=repr,
 )
 async def test_it_is_known_what_exists(full, question, rows):
-    assert (await ask(full.target(), question)).rows == rows
+    assert (await answers(full.target(), question)).rows == rows
 
 
 @pytest.fixture
@@ -206,10 +200,7 @@ def file(tmp_path):
             "INSERT INTO People VALUES (1, 'a', 1, 1), (2, 'a', 9, -1), (3, NULL, NULL, NULL);"
         )
     connection.close()
-    return Target(
-        database="default", dialect="sqlite", driver="pysqlite", name="people.db", host="", server_version="3",
-        identity="sqlite:1:2", connect=Connect(path=str(path)),
-    )  # fmt: skip
+    return sqlite_target(path)
 
 
 @pytest.mark.parametrize(
@@ -227,5 +218,5 @@ def file(tmp_path):
     ids=repr,
 )
 async def test_sqlite_finds_them_too(file, question, rows, keys):
-    found = await ask(file, question)
+    found = await answers(file, question)
     assert (found.rows, found.keys) == (rows, keys)

@@ -12,7 +12,7 @@ from alembic_mcp.revisions import read
 from alembic_mcp.settings import NamedDatabase
 from alembic_mcp.target import Environment
 
-PYTHON = Path("Scripts/python.exe" if os.name == "nt" else "bin/python")
+PYTHON = Path("bin/python")
 
 
 @pytest.fixture(autouse=True)
@@ -400,7 +400,6 @@ def test_pdm_and_uv_say_where_their_environment_is(repository, tmp_path, monkeyp
     assert find(repository).interpreter == uv
 
 
-@pytest.mark.skipif(os.name == "nt", reason="a shell script plays poetry")
 @pytest.mark.parametrize("answers", [True, False], ids=["poetry answers", "poetry fails"])
 def test_poetry_is_asked_where_it_is_used(repository, tmp_path, monkeypatch, answers):
     ini(repository / "alembic.ini")
@@ -413,14 +412,54 @@ def test_poetry_is_asked_where_it_is_used(repository, tmp_path, monkeypatch, ans
     assert (find(repository).interpreter == python) is answers
 
 
-def test_without_an_environment_ours_is_used_with_a_warning(repository, monkeypatch):
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        pytest.param(
+            "pyproject.toml", "[project]\ndependencies = ['alembic>=1.11', 'SQLAlchemy']", None, id="all here"
+        ),
+        pytest.param(
+            "pyproject.toml", "[project]\ndependencies = ['none-such[x]>=2']", "lacks none-such;", id="missing"
+        ),
+        pytest.param(
+            "pyproject.toml",
+            "[project]\ndependencies = ['none-such; sys_platform == \"win32\"']",
+            None,
+            id="only on some platforms",
+        ),
+        pytest.param(
+            "pyproject.toml",
+            "[tool.poetry.dependencies]\npython = '^3.11'\nnone-such = '*'\nother = { version = '*', optional = true }",
+            "lacks none-such;",
+            id="poetry",
+        ),
+        pytest.param(
+            "requirements.txt",
+            "-r more.txt\n# all\ngit+https://example.org/none\n./none\n" + "".join(f"none-{n}\n" for n in range(7)),
+            "none-4 and 2 more;",
+            id="requirements",
+        ),
+        pytest.param("README.md", "", None, id="nothing named"),
+    ],
+)
+def test_without_an_environment_ours_is_used_and_what_it_lacks_is_said(repository, monkeypatch, file, text, said):
     monkeypatch.setenv("VIRTUAL_ENV", sys.prefix)
     ini(repository / "alembic.ini")
+    write(repository / file, text)
 
     project = find(repository)
 
     assert project.interpreter == Path(sys.executable)
-    assert any("No environment of the project was found" in warning for warning in project.warnings)
+    assert [said in warning for warning in project.warnings] == ([True] if said else [])
+
+
+def test_a_given_interpreter_takes_the_place_of_all_others(repository, tmp_path):
+    ini(repository / "alembic.ini")
+    environment(repository / ".venv")
+    write(repository / "pyproject.toml", '[tool.alembic-mcp]\ninterpreter = "none"\n')
+    python = environment(tmp_path / "given")
+    assert find(repository, interpreter=python).interpreter == python
+    assert [one.interpreter for one in discover(repository, interpreter=python)] == [python]
 
 
 @pytest.mark.parametrize("value", ["envs/app", f"envs/app/{PYTHON.as_posix()}"], ids=["folder", "file"])

@@ -112,7 +112,7 @@ A = {"table": "a"}
         ]),
         ("CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON ONLY s.a USING gin (lower(b), c) WHERE d", [
             sql(CreateIndex, table="s.a", name="i", columns=("lower(b)", "c"), unique=True, concurrently=True,
-                if_not_exists=True, where="d")
+                if_not_exists=True, where="d", only=True)
         ]),
         ("CREATE TEMP TABLE a AS SELECT 1", [sql(CreateTable, **A)]),
         ("CREATE FUNCTION f() RETURNS void AS $$ BEGIN DELETE FROM a; END $$ LANGUAGE plpgsql", [
@@ -195,6 +195,7 @@ def test_sql_is_read_as_what_it_does(text, operations):
         "ALTER TABLE a DROP COLUMN b FROBNICATE",
         "DROP TABLE a FROBNICATE",
         "FROBNICATE a",
+        "SET =",
         "SELECT 'unfinished",
         "SELEC * FROM a",
     ],
@@ -215,6 +216,7 @@ def test_what_can_do_anything_is_unrecognised(text):
         ("mysql", "DROP TABLE `a b`, c", [sql(DropTable, table=name) for name in ("a b", "c")]),
         ("mysql", "REPLACE INTO a VALUES (1)", [sql(Insert, replaces=True, **A)]),
         ("mysql", "DELETE a FROM a JOIN b ON a.id = b.id WHERE b.x = 1", [sql(Delete, where="b.x = 1", **A)]),
+        ("mysql", "DELETE FROMA USING b WHERE c", [sql(Unrecognised, sql="DELETE FROMA USING b WHERE c")]),
         ("mysql", "SELECT 1 /*!50000 INTO OUTFILE 'x' */", [
             sql(Unrecognised, sql="SELECT 1 /*!50000 INTO OUTFILE 'x' */")
         ]),

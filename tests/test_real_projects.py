@@ -4,17 +4,16 @@ import json
 import os
 import pwd
 import re
-import shutil
 import socket
 import sqlite3
 import subprocess
-import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
 
 import psycopg
 import pytest
+from own_environments import environment
 from stdio_client import YES, serve
 
 pytestmark = [pytest.mark.real, pytest.mark.anyio]
@@ -36,19 +35,6 @@ import anyio, anyio.to_thread
 from prefect.server.database.alembic_commands import alembic_upgrade
 anyio.run(anyio.to_thread.run_sync, alembic_upgrade)
 """
-
-
-def environment(folder, *packages):
-    """An environment with *packages*; its folder."""
-    uv = shutil.which("uv")
-    if uv:
-        subprocess.run([uv, "venv", "-q", "--python", sys.executable, folder], check=True)
-        installer = [uv, "pip", "install", "-q", "--python", folder / "bin" / "python"]
-    else:
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-        installer = [folder / "bin" / "python", "-m", "pip", "install", "-q"]
-    subprocess.run([*installer, "--only-binary", ":all:", *packages], check=True)
-    return folder
 
 
 @pytest.fixture(scope="session")

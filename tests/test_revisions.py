@@ -37,7 +37,6 @@ def script(revision, *fields):
         date=None,
         path=Path(path),
         sha256="",
-        has_downgrade=True,
     )
 
 
@@ -120,7 +119,6 @@ def test_what_a_file_declares_is_read_without_running_it(versions):
     assert found.branch_labels == ()
     assert found.message == "Add middle_name, and an index"
     assert found.date == "2024-05-01 10:11:12.131415"
-    assert found.has_downgrade is True
     assert len(found.sha256) == 64
 
 
@@ -169,22 +167,6 @@ def test_warnings_of_the_parser_about_a_file_are_kept_out(versions):
     write(versions, "a1aaaa", body="PATTERN = '\\d'")
 
     assert read(project(versions)).static
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        pytest.param("def downgrade(): pass", True, id="defined"),
-        pytest.param("", False, id="not there"),
-        pytest.param("from x import downgrade", None, id="imported"),
-        pytest.param("from x import *", None, id="perhaps imported"),
-        pytest.param("if 1:\n    def downgrade(): pass", None, id="conditional"),
-    ],
-)
-def test_whether_there_is_a_downgrade(versions, body, expected):
-    write(versions, "a1aaaa", body=body)
-
-    assert read(project(versions)).by_id["a1aaaa"].has_downgrade is expected
 
 
 def test_the_files_and_their_order_are_those_that_alembic_takes(versions):

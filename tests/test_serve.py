@@ -16,10 +16,10 @@ import pytest
 import stdio_client
 from mcp import Client, StdioServerParameters
 from mcp.shared.exceptions import MCPError
-from tiny_projects import make, on_sqlite
+from stdio_client import ERAS
+from tiny_projects import make
 
 SERVE = [sys.executable, "-m", "alembic_mcp", "serve"]
-ERAS = [pytest.param("legacy", id="2025-11-25"), pytest.param("auto", id="2026-07-28")]
 TOOLS = {"current", "history", "check", "generate", "review", "upgrade", "downgrade", "merge_heads", "stamp", "init"}
 SECONDS = 30
 WAIT = """
@@ -75,11 +75,6 @@ def http_server(*arguments, cwd=None, **environment):
         line = running.stderr.readline()
         assert line.startswith("alembic-mcp serves "), line + running.stderr.read()
         yield running, line.split()[-1]
-
-
-@pytest.fixture
-def db(tmp_path):
-    return on_sqlite(tmp_path)
 
 
 @pytest.fixture

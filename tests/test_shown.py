@@ -4,8 +4,7 @@ import copy
 
 import pytest
 import sqlalchemy as sa
-from approval_desk import PASSPHRASE, desk_at
-from tiny_projects import on_sqlite
+from approval_desk import desk_at
 
 from alembic_mcp.report import ChangeReport
 from alembic_mcp.store import Outcome, tables
@@ -16,8 +15,8 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-async def desk(tmp_path):
-    async with desk_at(tmp_path / "shop", on_sqlite(tmp_path)) as desk:
+async def desk(opened, tmp_path, db):
+    async with desk_at(opened, tmp_path / "shop", db) as desk:
         yield desk
 
 
@@ -31,14 +30,6 @@ def write(plan, details):
 
 async def details_of(desk, plan):
     return copy.deepcopy(vars((await approve.plan(desk.app, plan)).stored.details))
-
-
-async def sign(desk, plan):
-    return await approve.approve(desk.app, plan, desk.approver.fingerprint, PASSPHRASE, "app.db")
-
-
-def emails(desk):
-    return desk.place.run("SELECT email FROM person")
 
 
 def loss(report):
@@ -110,11 +101,11 @@ async def test_what_was_made_to_look_otherwise_before_the_approval_is_not_run(ha
     details = await details_of(desk, plan)
     harm(details["report"])
     write(plan, details)
-    assert await sign(desk, plan) is Outcome.APPROVED, "the person saw what the row says"
+    assert await desk.sign(plan) is Outcome.APPROVED, "the person saw what the row says"
     report = await desk.ask()
     assert (report.status, report.applied) == ("needs_approval", False)
     assert said in report.summary
-    assert emails(desk) == [("ada@example.org",)]
+    assert desk.emails == [("ada@example.org",)]
     assert await desk.state(plan) == "expired"
     assert report.plan.id != plan
     assert (await approve.plan(desk.app, report.plan.id)).tampered == ()
@@ -126,18 +117,18 @@ async def test_what_was_put_back_after_the_approval_is_not_run_either(desk):
     false = copy.deepcopy(true)
     harmless_prose(false["report"])
     write(plan, false)
-    assert await sign(desk, plan) is Outcome.APPROVED
+    assert await desk.sign(plan) is Outcome.APPROVED
     write(plan, true)
     report = await desk.ask()
     assert (report.status, report.applied) == ("needs_approval", False)
     assert "its signature is not one of an approver that counts" in report.summary
-    assert emails(desk) == [("ada@example.org",)]
+    assert desk.emails == [("ada@example.org",)]
 
 
 @pytest.mark.parametrize(("harm", "_"), [HARM[0]])
 async def test_what_was_changed_after_the_approval_is_not_run(harm, _, desk):
     plan = await desk.plan()
-    assert await sign(desk, plan) is Outcome.APPROVED
+    assert await desk.sign(plan) is Outcome.APPROVED
     details = await details_of(desk, plan)
     harm(details["report"])
     write(plan, details)
@@ -149,7 +140,7 @@ async def test_what_was_changed_after_the_approval_is_not_run(harm, _, desk):
 @pytest.mark.parametrize(("more", "runs"), [(1, True), (50, False)], ids=["a little more", "much more"])
 async def test_an_approval_counts_as_long_as_not_much_more_is_at_stake(more, runs, desk):
     plan = await desk.plan()
-    assert await sign(desk, plan) is Outcome.APPROVED
+    assert await desk.sign(plan) is Outcome.APPROVED
     for number in range(more):
         desk.place.run(f"INSERT INTO person VALUES ({number + 10}, 'Bob', 'bob{number}@example.org')")
     desk.app.prepared.clear()  # as after a quarter of an hour, or in another server: it is counted anew
@@ -164,7 +155,7 @@ async def test_the_trail_tells_what_was_shown(desk):
     details = await details_of(desk, plan)
     harmless_prose(details["report"])
     write(plan, details)
-    await sign(desk, plan)
+    await desk.sign(plan)
     store = await desk.app.store()
     [planned] = [entry.number for entry in store.entries(plan) if entry.kind == "plan"]
     assert any(f"is not what entry {planned} showed" in problem for problem in store.verify_audit())

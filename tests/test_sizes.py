@@ -4,9 +4,9 @@ import sqlite3
 from contextlib import closing
 
 import pytest
+from targets import sqlite_target
 
 from alembic_mcp.preflight import tables_with_rows
-from alembic_mcp.target import Connect, Target
 
 pytestmark = pytest.mark.anyio
 
@@ -38,25 +38,12 @@ async def test_sqlite_tables_with_rows_are_known_by_their_last_row_id(tmp_path):
         connection.execute("INSERT INTO few VALUES ('a'), ('b')")
         connection.execute("CREATE TABLE keyed (name TEXT PRIMARY KEY) WITHOUT ROWID")
         connection.execute("INSERT INTO keyed VALUES ('a')")
-    assert await tables_with_rows(on_sqlite(file)) == {"few": 2, "keyed": None}
+    assert await tables_with_rows(sqlite_target(file)) == {"few": 2, "keyed": None}
 
 
 async def test_what_cannot_be_asked_is_unknown(tmp_path, database):
     broken = tmp_path / "broken.db"
     broken.write_text("this is no database, but longer than the header of one would have to be " * 20)
-    assert await tables_with_rows(on_sqlite(broken)) is None
+    assert await tables_with_rows(sqlite_target(broken)) is None
     assert await tables_with_rows(database.target(libpq={"dbname": "not there"})) is None
-    assert await tables_with_rows(on_sqlite(tmp_path / "not there yet.db")) == {}
-
-
-def on_sqlite(file):
-    return Target(
-        database="default",
-        dialect="sqlite",
-        driver="pysqlite",
-        name=file.name,
-        host="",
-        server_version="3",
-        identity="sqlite:1:1",
-        connect=Connect(path=str(file)),
-    )
+    assert await tables_with_rows(sqlite_target(tmp_path / "not there yet.db")) == {}

@@ -1,10 +1,6 @@
 """Where no database can be reached, a scratch database at head stands in for it, and every report says so."""
 
 import re
-import sys
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import replace
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -14,7 +10,6 @@ from alembic_mcp.errors import Failed, NotDone
 from alembic_mcp.project import user_file
 from alembic_mcp.report import Decision
 from alembic_mcp.workflows import change, inspect
-from alembic_mcp.workflows.app import App
 from alembic_mcp.workflows.change import Answer, Request
 from alembic_mcp.workflows.generate import Wish, generate
 from alembic_mcp.workflows.review import review
@@ -39,31 +34,6 @@ def upgrade():
 def downgrade():
     op.add_column("person", sa.Column("email", sa.String(80)))
 '''
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def app(tmp_path_factory):
-    """What starts processes and scratch servers, once for all tests here."""
-    async with App.open(tmp_path_factory.mktemp("nothing"), interpreter=Path(sys.executable)) as opened:
-        await opened.scratch()
-        yield opened
-
-
-@pytest.fixture
-def opened(app):
-    """Opens an app over a folder: ``async with opened(folder) as app``."""
-
-    @asynccontextmanager
-    async def open_(folder):
-        async with AsyncExitStack() as stack:
-            yield replace(app, start=folder, prepared={}, runs={}, _store=None, _stack=stack)
-
-    return open_
 
 
 def reads(folder, code):

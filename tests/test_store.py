@@ -12,13 +12,6 @@ from alembic_mcp.store import Store
 
 
 @pytest.fixture
-def store():
-    store = Store()
-    yield store
-    store.close()
-
-
-@pytest.fixture
 def file(own_folders):
     return own_folders / "state" / "alembic-mcp" / "state.sqlite"
 

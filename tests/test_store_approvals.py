@@ -11,6 +11,7 @@ import pytest
 import sqlalchemy as sa
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from approval_desk import QUICK
 
 from alembic_mcp import approvals
 from alembic_mcp.audit import BEGINNING, canonical, entry_hash
@@ -18,7 +19,6 @@ from alembic_mcp.errors import Failed, Refused
 from alembic_mcp.store import Details, Outcome, Store, tables
 from alembic_mcp.store.tables import APPROVERS, AUDIT, HEAD, KNOWN, PLANS
 
-CHEAP = (2**4, 8, 1)
 PASSPHRASES = {"Ada": "blue tractor winter seven", "Eve": "green window summer nine", "Bob": "red harbour autumn two"}
 DETAILS = Details(action="upgrade", target="head", level="person", identity="postgresql:1:app")
 
@@ -64,7 +64,7 @@ def tamper(url):
 
 
 def person(name):
-    return approvals.enroll(name, PASSPHRASES[name], scrypt=CHEAP)
+    return approvals.enroll(name, PASSPHRASES[name], scrypt=QUICK)
 
 
 def enrolled(store, name="Ada", by=None):
@@ -132,7 +132,7 @@ def test_an_approver_written_into_the_table_does_not_count(store, tamper):
     enrolled(store)
     eve, plan = person("Eve"), opened(store)
     row = {name: getattr(eve, name) for name in ("fingerprint", "name", "kind", "public_key", "salt", "created")}
-    tamper(APPROVERS.insert().values(**row, scrypt=list(CHEAP)))
+    tamper(APPROVERS.insert().values(**row, scrypt=list(QUICK)))
     assert approved(store, plan, eve) is Outcome.UNKNOWN_APPROVER
     assert store.trusted() == {}, "with two first ones nobody knows who was"
     assert any(eve.fingerprint in problem for problem in store.verify_audit())
@@ -143,7 +143,7 @@ def test_an_approver_who_claims_to_be_signed_in_does_not_count(store, tamper):
     eve, plan = person("Eve"), opened(store)
     row = {name: getattr(eve, name) for name in ("fingerprint", "name", "kind", "public_key", "salt", "created")}
     evidence = approvals.sign(eve, PASSPHRASES["Eve"], approvals.enrolment(eve))
-    tamper(APPROVERS.insert().values(**row, scrypt=list(CHEAP), added_by=ada.fingerprint, evidence=evidence))
+    tamper(APPROVERS.insert().values(**row, scrypt=list(QUICK), added_by=ada.fingerprint, evidence=evidence))
     assert approved(store, plan, eve) is Outcome.UNKNOWN_APPROVER
     assert list(store.trusted()) == [ada.fingerprint]
 

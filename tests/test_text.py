@@ -136,3 +136,11 @@ def test_the_structured_form_is_plain_json_under_the_names_of_the_contract():
     report = CHANGE.model_copy(update={"verified": Verified(heads=True, schema=False)})
     assert structured(report)["verified"] == {"heads": True, "schema": False, "details": []}
     assert structured(report)["decision"] == "ask"
+
+
+def test_what_alembic_logs_of_every_run_is_left_out_of_what_was_printed():
+    logged = "INFO  [alembic.autogenerate.compare.types] Detected type change on 'users.email'\n"
+    noisy, silent = (CheckReport(status="failed", summary="s", output=text) for text in (f"{logged}Why.\n", logged))
+
+    assert readable(noisy) == "s\nWhat the project's code printed:\nWhy."
+    assert readable(silent) == "s"

@@ -14,6 +14,7 @@ from mcp import Client
 from mcp.server import request_state
 from mcp.shared.exceptions import MCPError
 from mcp_types import ElicitResult, PromptReference, ResourceTemplateReference
+from stdio_client import ERAS, YES
 
 from alembic_mcp.errors import Failed, NeedsAnswer, Refused
 from alembic_mcp.prompts import skills
@@ -24,8 +25,6 @@ from alembic_mcp.workflows import change, inspect
 from alembic_mcp.workflows.app import App
 
 GOLDEN = Path(__file__).parent / "golden" / "tools"
-ERAS = [pytest.param("legacy", id="2025-11-25"), pytest.param("auto", id="2026-07-28")]
-YES = ElicitResult(action="accept", content={"approve": "yes, run it"})
 
 pytestmark = pytest.mark.anyio
 
@@ -388,7 +387,7 @@ NODE = RevisionNode(revision="a1", down_revisions=[], message="first", is_head=T
 
 @pytest.fixture
 def one_revision(monkeypatch):
-    async def history(_, *, project=None, range=None, limit=50, cursor=None):  # noqa: A002, ARG001
+    async def history(_, *, project=None, range=None, limit=50, cursor=None):  # noqa: ARG001
         if range not in (None, "a1"):
             raise Refused(f"There is no revision {range!r}.", "Call history.")
         return HistoryReport(status="done", summary="1 revision, head a1.", revisions=[NODE], heads=["a1"], total=1)

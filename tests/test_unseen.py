@@ -41,6 +41,14 @@ def upgrade():
     for name in ("a", "b"):
         op.execute(f"DELETE FROM {name}")
 """
+COMPREHENSION = """
+def upgrade():
+    rows = op.get_bind().execute(sa.text("SELECT name FROM tenants")).fetchall()
+    [op.drop_table(row.name) for row in rows]
+    [op.drop_table(row.name) for row in op.get_bind().execute(sa.text("SELECT name FROM tenants"))]
+    names = [row.name for row in rows]
+    [op.drop_index(name) for name in ("a", "b")]
+"""
 COLLECTED = """
 def upgrade():
     session = Session(op.get_bind())
@@ -65,6 +73,12 @@ def statement(sql, line, **more):
         pytest.param(BRANCH, [statement("SELECT id FROM persons", 3), statement("SELECT 1", 8)], [5, 6], id="a branch"),
         pytest.param(SCHEMA, [statement("SELECT tablename FROM pg_tables", 3)], [], id="the copy has the schema"),
         pytest.param(LIST, [statement("SELECT id FROM persons", 3)], [], id="it hangs on no row"),
+        pytest.param(
+            COMPREHENSION,
+            [statement("SELECT name FROM tenants", 3), statement("SELECT name FROM tenants", 5)],
+            [4, 5],
+            id="comprehensions",
+        ),
         pytest.param(COLLECTED, [statement("SELECT id FROM persons", 5)], [6, 8], id="collected first"),
     ],
 )
@@ -72,6 +86,23 @@ def test_blocks_that_hang_on_rows_and_did_not_run_are_found(source, ran, lines):
     found = unseen(textwrap.dedent(source), "upgrade", {"statements": ran, "operations": []})
 
     assert [line for block in found for line in block] == lines
+
+
+def test_a_change_of_the_schema_that_hangs_on_rows_is_never_passed_over():
+    ran = [statement("SELECT name FROM tenants", 4, measured={"complete": True}, transaction=1)]
+    recorded = {"upgraded": True, "downgraded": True, "upgrade": {"operations": [], "statements": ran}}
+    lost = 'op.execute(f"ALTER TABLE {row.name}.pets DROP COLUMN fax")'
+    unreadable = [
+        {"kind": "unreadable", "op": text, "line": line, "statements": []}
+        for line, text in ((5, "op.drop_table(row.name)"), (6, lost), (7, 'op.execute(f"UPDATE {row.name}")'))
+    ]
+    read = {"upgrade": {"operations": unreadable, "statements": []}}
+
+    found = supplemented(recorded, read, {"upgrade": [range(5, 8)]})
+    [revision] = read_path({"path": [{"revision": "r"}], "revisions": {"r": found}}, "postgresql", "public")
+
+    judged = review([revision], Facts(), "postgresql", running=Direction.UPGRADE)
+    assert [(one.rule, one.line) for one in judged] == [("unrecognised-statement", 5), ("unrecognised-statement", 6)]
 
 
 def test_what_is_read_there_is_judged_in_its_place():

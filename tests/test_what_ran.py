@@ -4,19 +4,17 @@ import importlib.util
 import os
 import py_compile
 import sys
-from contextlib import asynccontextmanager
 from pathlib import Path
 from textwrap import dedent
 
 import pytest
 from approval_desk import PASSPHRASE, PRODUCTION, QUICK
-from tiny_projects import make, on_sqlite
+from tiny_projects import make
 
 from alembic_mcp import approvals
 from alembic_mcp.errors import NotDone
 from alembic_mcp.store import Outcome
 from alembic_mcp.workflows import approve, change
-from alembic_mcp.workflows.app import App
 
 pytestmark = pytest.mark.anyio
 
@@ -24,21 +22,10 @@ EVIL = 'op.execute("CREATE TABLE evil (id INTEGER)")'
 
 
 @pytest.fixture
-def db(tmp_path):
-    return on_sqlite(tmp_path)
-
-
-@pytest.fixture
 def folder(tmp_path, db):
     made = make(tmp_path / "shop", url=db.url)
     (made / "pyproject.toml").write_text(PRODUCTION)
     return made
-
-
-@asynccontextmanager
-async def opened(folder):
-    async with App.open(folder, interpreter=Path(sys.executable)) as app:
-        yield app
 
 
 def tables(db):
@@ -105,7 +92,7 @@ SWAPS_A_REVISION = """
         pytest.param("alembic/env.py", SWAPS_A_REVISION, "b2_add_email.py", id="a revision, and back again"),
     ],
 )
-async def test_what_changes_while_it_is_rehearsed_becomes_no_plan(where, text, named, folder, db):
+async def test_what_changes_while_it_is_rehearsed_becomes_no_plan(*, opened, where, text, named, folder, db):
     path = folder / where
     path.write_text(dedent(text) + path.read_text())
     async with opened(folder) as app:
@@ -117,7 +104,7 @@ async def test_what_changes_while_it_is_rehearsed_becomes_no_plan(where, text, n
     assert tables(db) == set()
 
 
-async def test_byte_code_that_claims_to_be_the_source_is_not_run(folder, db, monkeypatch):
+async def test_byte_code_that_claims_to_be_the_source_is_not_run(opened, folder, db, monkeypatch):
     async with opened(folder) as app:
         await approved(app)
     source, old = email(folder), email(folder).read_text()
@@ -148,7 +135,7 @@ READS_SQL = """
 """
 
 
-async def test_a_file_that_a_revision_reads_belongs_to_the_plan(folder, db):
+async def test_a_file_that_a_revision_reads_belongs_to_the_plan(opened, folder, db):
     put(email(folder), READS_SQL)
     read = email(folder).parent / "b2.sql"
     read.write_text("CREATE TABLE note (id INTEGER)")
@@ -165,7 +152,7 @@ async def test_a_file_that_a_revision_reads_belongs_to_the_plan(folder, db):
     assert "evil" not in tables(db)
 
 
-async def test_the_configuration_belongs_to_the_plan(folder, db):
+async def test_the_configuration_belongs_to_the_plan(opened, folder, db):
     async with opened(folder) as app:
         await approved(app)
         put(folder / "alembic.ini", "\n[shop]\nmode = other\n")
@@ -208,7 +195,7 @@ LATER = """
         ),
     ],
 )
-async def test_what_the_run_loads_is_what_was_rehearsed(does, said, folder, db, tmp_path):
+async def test_what_the_run_loads_is_what_was_rehearsed(*, opened, does, said, folder, db, tmp_path):
     flag = tmp_path / "now"
     (folder / "lurking.py").write_text("x = 1\n")
     env = folder / "alembic" / "env.py"

@@ -7,7 +7,6 @@ import pytest
 from tiny_projects import Place, make, on_sqlite
 
 from alembic_mcp.workflows import inspect
-from alembic_mcp.workflows.app import App
 
 pytestmark = pytest.mark.anyio
 
@@ -34,17 +33,6 @@ VERSION = [
     "CREATE TABLE alembic_version (version_num varchar(32) NOT NULL PRIMARY KEY)",
     "INSERT INTO alembic_version VALUES ('b2')",
 ]
-
-
-@pytest.fixture(scope="module")
-def anyio_backend():
-    return "asyncio"
-
-
-@pytest.fixture(scope="module")
-async def app(tmp_path_factory):
-    async with App.open(tmp_path_factory.mktemp("nothing")) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -8,9 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Place", "make", "on_sqlite", "tree"]
+__all__ = ["AT_B2", "Place", "make", "on_sqlite", "tree"]
 
 PROJECTS = Path(__file__).parent / "projects"
+AT_B2 = (
+    "CREATE TABLE person (id INTEGER NOT NULL PRIMARY KEY, name VARCHAR(50) NOT NULL, email VARCHAR(80))",
+    "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
+    "INSERT INTO alembic_version VALUES ('b2')",
+    "INSERT INTO person VALUES (1, 'Ada', 'ada@example.org')",
+)
+"""What brings an empty database to where ``plain``'s second revision leaves it, with one person in it."""
 
 
 @dataclass(frozen=True)

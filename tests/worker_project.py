@@ -61,7 +61,7 @@ ANYIO = ASYNC.replace("asyncio.run(main())", "import anyio.from_thread\nanyio.fr
 PEOPLE = 'op.create_table("people", sa.Column("id", sa.Integer, primary_key=True), sa.Column("name", sa.String(50)))'
 
 
-class CallFailed(Exception):  # noqa: N818 - what the worker answered
+class CallFailed(Exception):
     """The worker answered with an error.
 
     Attributes:

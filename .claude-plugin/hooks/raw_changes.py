@@ -81,7 +81,7 @@ class Judge:
                 return reason
         return None
 
-    def command(self, command: Command, words: List[str], depth: int) -> Optional[str]:  # noqa: PLR0911
+    def command(self, command: Command, words: List[str], depth: int) -> Optional[str]:
         """Why *command*, or what it starts with *words*, is denied."""
         while words and (words[0] in RESERVED or ASSIGNMENT.match(words[0])):
             words = words[1:]

@@ -170,7 +170,7 @@ def strength(passphrase: str) -> str | None:
         return f"it contains {found!r}, which is guessed first"
     words = [word for word in re.split(r"[\s_.-]+", lowered) if len(word) > 1]
     kinds = sum(bool(re.search(kind, text)) for kind in (r"[a-z]", r"[A-Z]", r"\d", r"[^A-Za-z0-9\s]"))
-    if len(set(words)) < _WORDS and kinds < 3 and len(text) < 2 * _LOWEST:  # noqa: PLR2004 - three of the four kinds
+    if len(set(words)) < _WORDS and kinds < 3 and len(text) < 2 * _LOWEST:  # three of the four kinds
         return "it is neither four different words nor a mix of cases, digits and signs"
     return None
 
@@ -184,7 +184,7 @@ def enroll(name: str, passphrase: str, *, scrypt: tuple[int, int, int] = SCRYPT)
     weak = strength(passphrase)
     if weak is not None:
         raise Refused(f"The passphrase is too weak: {weak}.", "Choose another one.")
-    import secrets  # noqa: PLC0415 - only here
+    import secrets
 
     salt = secrets.token_bytes(16)
     public = _key(passphrase, salt, scrypt).public_key().public_bytes_raw()
@@ -260,13 +260,13 @@ def _canonical(purpose: str, **values: Any) -> bytes:
 
 
 def _key(passphrase: str, salt: bytes, scrypt: tuple[int, int, int]) -> Any:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     n, r, p = scrypt
     if 128 * n * r * p > _MEMORY:
         raise Refused("The record of this approver asks for absurd amounts of memory.", "Enrol the approver anew.")
     # Composed and decomposed forms of an accent are the same passphrase on every keyboard.
-    import unicodedata  # noqa: PLC0415
+    import unicodedata
 
     secret = unicodedata.normalize("NFKC", passphrase.strip()).encode()
     stretched = hashlib.scrypt(secret, salt=salt, n=n, r=r, p=p, maxmem=2 * _MEMORY - 1, dklen=32)
@@ -274,8 +274,8 @@ def _key(passphrase: str, salt: bytes, scrypt: tuple[int, int, int]) -> Any:
 
 
 def _verify_signature(public_key: bytes, statement_: bytes, signature: bytes) -> bool:
-    from cryptography.exceptions import InvalidSignature  # noqa: PLC0415
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey  # noqa: PLC0415
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
         Ed25519PublicKey.from_public_bytes(public_key).verify(signature, statement_)
@@ -285,9 +285,9 @@ def _verify_signature(public_key: bytes, statement_: bytes, signature: bytes) ->
 
 
 def _verify_passkey(approver: Approver, statement_: bytes, evidence: Evidence) -> bool:
-    from webauthn import verify_authentication_response  # noqa: PLC0415
-    from webauthn.helpers.exceptions import WebAuthnException  # noqa: PLC0415
-    from webauthn.helpers.structs import (  # noqa: PLC0415
+    from webauthn import verify_authentication_response
+    from webauthn.helpers.exceptions import WebAuthnException
+    from webauthn.helpers.structs import (
         AuthenticationCredential,
         AuthenticatorAssertionResponse,
     )

@@ -39,7 +39,7 @@ def redact(text: str, secrets: tuple[str, ...] = ()) -> str:
     return _KEYWORD.sub(r"\1***", text) if any(hint in folded for hint in _HINTS) else text
 
 
-class NotDone(Exception):  # noqa: N818 - it is an outcome that we report, not a fault of ours
+class NotDone(Exception):
     """What was asked was not done, and nothing was changed unless *message* says so.
 
     Attributes:

@@ -396,4 +396,8 @@ class CheckReport(Report):
         default_factory=list,
         description="Differences that autogenerate can't see: the rule invisible-to-autogenerate.",
     )
+    stays: list[str] = Field(
+        default_factory=list,
+        description="Those of `invisible` that generate leaves as they are, unless it is told otherwise.",
+    )
     why_nothing: str | None = Field(default=None, description="Why autogenerate would see nothing, or too much.")

@@ -82,9 +82,7 @@ class Target:
         default_schema: ``public`` unless the role's search_path says otherwise; None for SQLite.
         fingerprint: SHA-256 of its schema (`worker.schema`), None if it was not asked for.
         may_create_databases: the role can make scratch databases on the same server.
-        superuser: the role can make event triggers there.
-        transaction_per_migration: how env.py configured Alembic.
-        metadata_tables: number of tables in the models, None if env.py gives no metadata.
+        naming_convention: how the models name constraints, as SQLAlchemy's MetaData takes it: ``uq``, ``fk``, ...
         modules: project files imported on the way: path -> SHA-256.
         marks_known: False if *marker* and *pins* could not be read over a connection of our own.
         reachable: False for a scratch database that stands in for one that could not be reached: nothing is known of
@@ -109,9 +107,7 @@ class Target:
     default_schema: str | None = None
     fingerprint: str | None = None
     may_create_databases: bool = False
-    superuser: bool = False
-    transaction_per_migration: bool = False
-    metadata_tables: int | None = None
+    naming_convention: dict[str, str] = field(default_factory=dict)
     modules: dict[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     marks_known: bool = True

@@ -18,7 +18,7 @@ from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select
-from tiny_projects import on_sqlite
+from stdio_client import ERAS
 
 from alembic_mcp import approvals
 from alembic_mcp.approval_page import ApprovalPage, Enrolment, enrol_passkey
@@ -27,17 +27,10 @@ from alembic_mcp.workflows import approve
 
 pytestmark = [pytest.mark.anyio, needs_browser]
 
-ERAS = [pytest.param("legacy", id="2025-11-25"), pytest.param("auto", id="2026-07-28")]
-
 
 @pytest.fixture
-def place(tmp_path):
-    return on_sqlite(tmp_path)
-
-
-@pytest.fixture
-async def desk(tmp_path, place):
-    async with desk_at(tmp_path / "shop", place) as desk, ApprovalPage(desk.app) as desk.app.page:
+async def desk(opened, tmp_path, db):
+    async with desk_at(opened, tmp_path / "shop", db) as desk, ApprovalPage(desk.app) as desk.app.page:
         yield desk
 
 
@@ -245,7 +238,7 @@ async def test_a_wrong_passphrase_signs_nobody_in(desk, driver):
     assert [one.name for one in await approve.approvers(desk.app)] == ["Ann"]
 
 
-async def test_the_first_passkey_needs_the_terminals_code_only(tmp_path, place, driver):
+async def test_the_first_passkey_needs_the_terminals_code_only(opened, tmp_path, db, driver):
     add_authenticator(driver)
     send, receive = create_memory_object_stream[str](1)
 
@@ -255,7 +248,7 @@ async def test_the_first_passkey_needs_the_terminals_code_only(tmp_path, place, 
         return until(driver, lambda driver: "Enrolled" in told(driver) and told(driver))
 
     async with (
-        desk_at(tmp_path / "shop", place, ann_is_enrolled=False) as desk,
+        desk_at(opened, tmp_path / "shop", db, ann_is_enrolled=False) as desk,
         send,
         receive,
         create_task_group() as tasks,

@@ -11,19 +11,11 @@ from sitting import at_terminal, run
 from tiny_projects import Place, make
 
 from alembic_mcp import approvals
-from alembic_mcp.store import Store
 
 pytestmark = [needs_browser]
 
 PYTHON = ["--python", sys.executable]
 BOB = "red harbour autumn two"
-
-
-@pytest.fixture
-def store():
-    store = Store()
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -12,12 +12,13 @@ from pathlib import Path
 import anyio
 import psycopg
 import pytest
+from targets import sqlite_target
 
 from alembic_mcp.owner import Owner
 from alembic_mcp.scratch import ScratchServers, ScratchUnavailable
 from alembic_mcp.scratch.databases import Databases, new_name
 from alembic_mcp.scratch.embedded import EmbeddedPostgres
-from alembic_mcp.target import Connect, Target
+from alembic_mcp.target import Connect
 
 pytestmark = [pytest.mark.anyio, pytest.mark.xdist_group("scratch")]
 
@@ -414,19 +415,6 @@ def file(tmp_path):
     """)
     yield path
     connection.close()
-
-
-def sqlite_target(path):
-    return Target(
-        database="default",
-        dialect="sqlite",
-        driver="pysqlite",
-        name="people",
-        host="",
-        server_version="3",
-        identity="sqlite:1:2",
-        connect=Connect(path=path and str(path)),
-    )
 
 
 def look(scratch, query):

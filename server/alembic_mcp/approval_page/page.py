@@ -141,9 +141,9 @@ async def sign_by_passkey(app: App, signing: Signing, tell: Callable[[str], None
 def _server(
     app: App, port: int, enrolment: Enrolment | None, signing: Signing | None, ready: asyncio.Event
 ) -> uvicorn.Server:
-    import uvicorn  # noqa: PLC0415 - half a second that a server whose changes nobody is asked about does without
+    import uvicorn  # half a second that a server whose changes nobody is asked about does without
 
-    from .app import asgi_app  # noqa: PLC0415
+    from .app import asgi_app
 
     class Quiet(uvicorn.Server):
         """Leaves signals to the server that this is a part of."""

@@ -182,7 +182,7 @@ def _route(report: ChangeReport) -> str:
     if not names:
         return f"at {before} now"
     count = f"{len(names)} revision{'s' if len(names) != 1 else ''}"
-    return f"from {before}, {count}: {', '.join(names[:6])}{' and more' if len(names) > 6 else ''}"  # noqa: PLR2004
+    return f"from {before}, {count}: {', '.join(names[:6])}{' and more' if len(names) > 6 else ''}"
 
 
 def _losses(report: ChangeReport, statements: tuple[StatementLine, ...], running: Direction) -> Iterator[Loss]:

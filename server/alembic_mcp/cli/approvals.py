@@ -9,7 +9,8 @@ import typer
 
 from ..report import CurrentReport, Report
 from ..target import Environment
-from .commands import DatabaseOption, JsonOption, ProjectOption, PythonOption, commands, run_command
+from .commands import commands, run_command
+from .options import DatabaseOptions, JsonOption, folded
 from .terminal import Progress
 from .tty import Terminal, open_terminal
 
@@ -187,6 +188,7 @@ def revoke(
 
 
 @commands.command()
+@folded
 def mark(
     environment: Annotated[Environment, typer.Argument(help="What the database is for.")],
     *,
@@ -195,9 +197,7 @@ def mark(
     ] = None,
     nobody: Annotated[bool, typer.Option("--no-approver", help="Take all pins away.")] = False,
     who: AsOption = None,
-    project: ProjectOption = None,
-    database: DatabaseOption = "default",
-    python: PythonOption = None,
+    place: DatabaseOptions,
 ) -> None:
     """Mark the database itself with its environment, and pin whose approval counts.
 
@@ -209,7 +209,7 @@ def mark(
 
         with open_terminal() as terminal:
             pins = tuple(approver) if approver else () if nobody else None
-            marking = await workflow.prepare(app, environment, pins, project=name, database=database)
+            marking = await workflow.prepare(app, environment, pins, project=name, database=place.database)
             progress.hide()
             for line in _marks(marking):
                 terminal.say(line)
@@ -224,7 +224,7 @@ def mark(
             person, evidence = await _signed(app, terminal, list(marking.signers), who, what)
             return await workflow.mark(app, marking, person, evidence)
 
-    run_command(CurrentReport, work, project, python)
+    run_command(CurrentReport, work, place)
 
 
 def _show(terminal: Terminal, waiting: WaitingPlan) -> None:

@@ -24,6 +24,7 @@ from ..report import (
 )
 from ..tools.errors import failure
 from .exits import EXIT_CODES, INTERRUPTED, exit_code
+from .options import ChangeOptions, DatabaseOptions, JsonOption, ProjectOptions, folded
 from .terminal import Progress, can_ask, confirm, show
 
 if TYPE_CHECKING:
@@ -31,10 +32,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Action",
-    "DatabaseOption",
-    "JsonOption",
-    "ProjectOption",
-    "PythonOption",
     "commands",
     "run_command",
 ]
@@ -42,6 +39,7 @@ __all__ = [
 Action = Literal["upgrade", "downgrade", "stamp"]
 R = TypeVar("R", bound=Report)
 Work = Callable[["App", str | None, Progress], Awaitable[R]]
+_HERE = ProjectOptions()
 
 commands = typer.Typer(
     help="The migration engineer a coding agent calls, at your own command.",
@@ -51,21 +49,6 @@ commands = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-
-ProjectOption = Annotated[
-    str | None,
-    typer.Option("--project", metavar="PATH", help="Project folder or ini file, or its name; here if left out."),
-]
-DatabaseOption = Annotated[str, typer.Option("--database", metavar="NAME", help="A database that the settings name.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Print the whole report as JSON.")]
-PythonOption = Annotated[
-    Path | None, typer.Option("--python", metavar="PATH", exists=True, help="The project's interpreter.")
-]
-DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Show what would happen; change nothing.")]
-PlanOption = Annotated[
-    str | None, typer.Option("--plan", metavar="ID", help="Run this plan as it was approved, or nothing; asks nobody.")
-]
-MessageOption = Annotated[str, typer.Option("--message", "-m", help="What the revision does, in a few words.")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -93,30 +76,29 @@ def serve(context: typer.Context) -> None:
 
 
 @commands.command()
+@folded
 def current(
     *,
-    project: ProjectOption = None,
-    database: DatabaseOption = "default",
-    python: PythonOption = None,
+    place: DatabaseOptions,
     json: JsonOption = False,
 ) -> None:
     """Show where the database stands."""
     from ..workflows import inspect
 
     async def work(app: App, name: str | None, _: Progress) -> CurrentReport:
-        return await inspect.current(app, project=name, database=database)
+        return await inspect.current(app, project=name, database=place.database)
 
-    run_command(CurrentReport, work, project, python, as_json=json)
+    run_command(CurrentReport, work, place, as_json=json)
 
 
 @commands.command()
+@folded
 def history(
     *,
-    range: Annotated[str | None, typer.Option("--range", help="'a:b', or one revision.")] = None,  # noqa: A002
+    range: Annotated[str | None, typer.Option("--range", help="'a:b', or one revision.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Revisions per page.")] = 50,
     cursor: Annotated[str | None, typer.Option(help="Where the page before ended.")] = None,
-    project: ProjectOption = None,
-    python: PythonOption = None,
+    place: ProjectOptions,
     json: JsonOption = False,
 ) -> None:
     """List the revisions, newest first."""
@@ -125,30 +107,30 @@ def history(
     async def work(app: App, name: str | None, _: Progress) -> HistoryReport:
         return await inspect.history(app, project=name, range=range, limit=limit, cursor=cursor)
 
-    run_command(HistoryReport, work, project, python, as_json=json)
+    run_command(HistoryReport, work, place, as_json=json)
 
 
 @commands.command()
+@folded
 def check(
     *,
-    project: ProjectOption = None,
-    database: DatabaseOption = "default",
-    python: PythonOption = None,
+    place: DatabaseOptions,
     json: JsonOption = False,
 ) -> None:
     """Compare the models with the database."""
     from ..workflows import inspect
 
     async def work(app: App, name: str | None, _: Progress) -> CheckReport:
-        return await inspect.check(app, project=name, database=database)
+        return await inspect.check(app, project=name, database=place.database)
 
-    run_command(CheckReport, work, project, python, as_json=json)
+    run_command(CheckReport, work, place, as_json=json)
 
 
 @commands.command()
+@folded
 def generate(
     *,
-    message: MessageOption,
+    message: Annotated[str, typer.Option("--message", "-m", help="What the revision does, in a few words.")],
     empty: Annotated[bool, typer.Option("--empty", help="An empty revision, to be written by hand.")] = False,
     plain: Annotated[bool, typer.Option("--plain", help="As autogenerate proposes it, without safe rewrites.")] = False,
     rename: Annotated[
@@ -171,9 +153,7 @@ def generate(
     undo: Annotated[
         list[str] | None, typer.Option("--undo", help="With --data: column=SQL expression for the downgrade.")
     ] = None,
-    project: ProjectOption = None,
-    database: DatabaseOption = "default",
-    python: PythonOption = None,
+    place: DatabaseOptions,
     json: JsonOption = False,
 ) -> None:
     """Write the revisions for a change of the models, and prove them."""
@@ -194,9 +174,9 @@ def generate(
     )
 
     async def work(app: App, name: str | None, progress: Progress) -> GenerateReport:
-        return await workflow.generate(app, wish, project=name, database=database, progress=progress)
+        return await workflow.generate(app, wish, project=name, database=place.database, progress=progress)
 
-    run_command(GenerateReport, work, project, python, as_json=json)
+    run_command(GenerateReport, work, place, as_json=json)
 
 
 def _pair(text: str, option: str) -> tuple[str, str]:
@@ -215,6 +195,7 @@ def _rename(text: str) -> dict[str, str]:
 
 
 @commands.command()
+@folded
 def merge_heads(
     heads: Annotated[list[str] | None, typer.Argument(help="The heads to join; all of them if left out.")] = None,
     *,
@@ -222,9 +203,7 @@ def merge_heads(
     rebase: Annotated[
         bool, typer.Option("--rebase", help="Put the last of two heads behind the first one, instead of a merge.")
     ] = False,
-    project: ProjectOption = None,
-    database: DatabaseOption = "default",
-    python: PythonOption = None,
+    place: DatabaseOptions,
     json: JsonOption = False,
 ) -> None:
     """Join several heads, once every order of the branches is proved."""
@@ -237,62 +216,56 @@ def merge_heads(
             message=message,
             style="rebase" if rebase else "merge",
             project=name,
-            database=database,
+            database=place.database,
             progress=progress,
         )
 
-    run_command(MergeReport, work, project, python, as_json=json)
+    run_command(MergeReport, work, place, as_json=json)
 
 
 @commands.command()
+@folded
 def upgrade(
     target: Annotated[str, typer.Argument(help="'head', a revision, 'branch@head' or '+N'.")] = "head",
     *,
-    plan: PlanOption = None,
-    dry_run: DryRunOption = False,
-    project: ProjectOption = None,
-    database: DatabaseOption = "default",
-    python: PythonOption = None,
+    how: ChangeOptions,
+    place: DatabaseOptions,
     json: JsonOption = False,
 ) -> None:
     """Upgrade the database; may ask for a yes.
 
     Where the policy wants a yes, it is asked for at the terminal; without a terminal nothing is changed.
     """
-    _change("upgrade", target, project, database, python, plan=plan, dry_run=dry_run, as_json=json)
+    _change("upgrade", target, how, place, as_json=json)
 
 
 @commands.command(context_settings={"ignore_unknown_options": True})  # so that -1 is a target and no option
+@folded
 def downgrade(
     target: Annotated[str | None, typer.Argument(help="'-1', a revision, 'base' or 'branch@-1'.")] = None,
     *,
-    plan: PlanOption = None,
-    dry_run: DryRunOption = False,
-    project: ProjectOption = None,
-    database: DatabaseOption = "default",
-    python: PythonOption = None,
+    how: ChangeOptions,
+    place: DatabaseOptions,
     json: JsonOption = False,
 ) -> None:
     """Downgrade the database; may ask for a yes.
 
     Where the policy wants a yes, it is asked for at the terminal; without a terminal nothing is changed.
     """
-    _change("downgrade", target, project, database, python, plan=plan, dry_run=dry_run, as_json=json)
+    _change("downgrade", target, how, place, as_json=json)
 
 
 @commands.command()
+@folded
 def stamp(
     target: Annotated[str | None, typer.Argument(help="A revision, 'head' or 'base'.")] = None,
     *,
-    plan: PlanOption = None,
-    dry_run: DryRunOption = False,
-    project: ProjectOption = None,
-    database: DatabaseOption = "default",
-    python: PythonOption = None,
+    how: ChangeOptions,
+    place: DatabaseOptions,
     json: JsonOption = False,
 ) -> None:
     """Write a revision into the version table only."""
-    _change("stamp", target, project, database, python, plan=plan, dry_run=dry_run, as_json=json)
+    _change("stamp", target, how, place, as_json=json)
 
 
 @commands.command()
@@ -310,25 +283,22 @@ def demo(
 def _change(
     action: Action,
     target: str | None,
-    project: str | None,
-    database: str,
-    python: Path | None,
+    how: ChangeOptions,
+    place: DatabaseOptions,
     *,
-    plan: str | None,
-    dry_run: bool,
     as_json: bool,
 ) -> None:
     from ..workflows import change
 
-    if target is None and plan is None:
+    if target is None and how.plan is None:
         raise typer.BadParameter("say which revision, or which --plan")
 
     async def work(app: App, name: str | None, progress: Progress) -> ChangeReport:
-        if plan is not None:
-            planned = await change.planned(app, plan, action, project=name)
-            return await change.change(app, replace(planned, dry_run=dry_run), change.Answer("not_asked"), progress)
-        request = change.Request(action, target or "head", database=database, project=name, dry_run=dry_run)
-        question = None if dry_run else await change.question(app, request, progress)
+        if how.plan is not None:
+            planned = await change.planned(app, how.plan, action, project=name)
+            return await change.change(app, replace(planned, dry_run=how.dry_run), change.Answer("not_asked"), progress)
+        request = change.Request(action, target or "head", database=place.database, project=name, dry_run=how.dry_run)
+        question = None if how.dry_run else await change.question(app, request, progress)
         if question is None or question.kind == "page":
             answer = change.Answer("not_asked")
         elif not can_ask():
@@ -339,14 +309,13 @@ def _change(
             answer = change.Answer(await confirm(question.text, preview), question.plan_id)
         return await change.change(app, request, answer, progress)
 
-    run_command(ChangeReport, work, project, python, as_json=as_json)
+    run_command(ChangeReport, work, place, as_json=as_json)
 
 
 def run_command(
     report_type: type[R],
     work: Work[R],
-    project: str | None = None,
-    python: Path | None = None,
+    place: ProjectOptions | DatabaseOptions = _HERE,
     *,
     as_json: bool = False,
     shown: Callable[[R], None] | None = None,
@@ -354,9 +323,9 @@ def run_command(
 ) -> None:
     """Do *work*, print its report (as *shown* does, if given), and end with its exit code."""
     log_to_stderr()
-    start, name = _place(project)
+    start, name = _place(place.project)
     try:
-        report = asyncio.run(_work(report_type, work, start, name, python))
+        report = asyncio.run(_work(report_type, work, start, name, place.python))
     except (KeyboardInterrupt, asyncio.CancelledError):
         typer.echo("Interrupted. Run alembic-mcp current to see where the database stands.", err=True)
         raise typer.Exit(INTERRUPTED) from None

@@ -21,7 +21,7 @@ Exit codes:
 
 4  a person's approval or an answer is needed; review and --dry-run: the policy says ask
 
-5  check: the models and the database differ
+5  check: the models and the database differ, be it in what autogenerate can't see
 
 6  review --fail-on: something that bad was found (and 0 if not, whatever the policy says)
 
@@ -39,7 +39,7 @@ def exit_code(report: Report) -> int:
             return UNANSWERED
         case ReviewReport(decision=Decision.ASK) if not getattr(report, "applied", False):
             return UNANSWERED
-        case CheckReport(differences=[_, *_]):
+        case CheckReport() if report.differences or len(report.invisible) > len(report.stays):
             return DIFFERENT
     return DONE
 

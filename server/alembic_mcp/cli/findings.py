@@ -26,7 +26,7 @@ def show_review(report: ReviewReport, root: Path | None) -> None:
     """Print *report* on stdout, in colour at a terminal. *root* is what its paths are relative to."""
     lines = list(_lines(report, root))
     if not sys.stdout.isatty():
-        print("\n".join(text for _, text, _ in lines))  # noqa: T201 - it is a command
+        print("\n".join(text for _, text, _ in lines))
         return
     from rich.console import Console
 

@@ -135,7 +135,9 @@ def _markdown(report: ReviewReport, root: Path | None) -> Iterator[str]:
 
 
 def _statement(line: StatementLine) -> str:
-    locks = ", ".join(f"{lock.mode} on {lock.table}" for lock in line.locks) if line.measured else "not measured"
+    locks = ", ".join(f"{lock.mode} on {lock.table}" for lock in line.locks)
+    if not line.measured:
+        locks = f"{locks} (by the book)" if locks else "not measured"
     return f"| {line.revision} ({line.direction.value}) | `{_cell(line.sql).replace('`', chr(39))}` | {_cell(locks)} |"
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from ..report import InitReport
-from .commands import JsonOption, ProjectOption, PythonOption, commands, run_command
+from .commands import commands, run_command
+from .options import JsonOption, ProjectOptions, folded
 from .terminal import Progress
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ __all__ = ["init"]
 
 
 @commands.command()
+@folded
 def init(
     *,
     template: Annotated[
@@ -34,8 +36,7 @@ def init(
     ] = None,
     folder: Annotated[str, typer.Option("--folder", help="Folder of the application, below this one.")] = ".",
     scripts: Annotated[str, typer.Option("--scripts", help="Folder for env.py and the revisions.")] = "migrations",
-    project: ProjectOption = None,
-    python: PythonOption = None,
+    place: ProjectOptions,
     json: JsonOption = False,
 ) -> None:
     """Set up Alembic in a project that has none."""
@@ -53,4 +54,4 @@ def init(
             progress=progress,
         )
 
-    run_command(InitReport, work, project, python, as_json=json)
+    run_command(InitReport, work, place, as_json=json)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..report import ChangeReport, Report
-from .commands import Action, DatabaseOption, JsonOption, ProjectOption, PythonOption, commands, run_command
+from .commands import Action, commands, run_command
+from .options import DatabaseOptions, JsonOption, folded
 from .terminal import Progress
 
 if TYPE_CHECKING:
@@ -22,11 +23,10 @@ commands.add_typer(audit, name="audit")
 
 
 @commands.command()
+@folded
 def policy(
     *,
-    project: ProjectOption = None,
-    database: DatabaseOption = "default",
-    python: PythonOption = None,
+    place: DatabaseOptions,
     json: JsonOption = False,
 ) -> None:
     """Show the policy in force, and where each value comes from."""
@@ -34,23 +34,22 @@ def policy(
     async def work(app: App, name: str | None, _: Progress) -> Report:
         from ..workflows.effective import effective
 
-        lines, ignored = await effective(app, project=name, database=database)
+        lines, ignored = await effective(app, project=name, database=place.database)
         width = max(len(line.name) for line in lines)
         text = [f"{line.name:<{width}}  {line.value}  ({line.source})" for line in lines]
         warnings = [f"The project's file tried to loosen something, which has no effect: {line}" for line in ignored]
         return Report(status="done", summary="\n".join(text), warnings=warnings)
 
-    run_command(Report, work, project, python, as_json=json)
+    run_command(Report, work, place, as_json=json)
 
 
 @commands.command(context_settings={"ignore_unknown_options": True})  # so that -1 is a target and no option
+@folded
 def plan(
     action: Annotated[Action, typer.Argument(help="upgrade, downgrade or stamp.")],
     target: Annotated[str, typer.Argument(help="As for that command.")] = "head",
     *,
-    project: ProjectOption = None,
-    database: DatabaseOption = "default",
-    python: PythonOption = None,
+    place: DatabaseOptions,
     json: JsonOption = False,
 ) -> None:
     """Make a plan, to be approved by a person and run later by ACTION --plan ID."""
@@ -58,10 +57,10 @@ def plan(
     async def work(app: App, name: str | None, progress: Progress) -> ChangeReport:
         from ..workflows import change
 
-        request = change.Request(action=action, target=target, database=database, project=name)
+        request = change.Request(action=action, target=target, database=place.database, project=name)
         return await change.make_plan(app, request, progress)
 
-    run_command(ChangeReport, work, project, python, as_json=json)
+    run_command(ChangeReport, work, place, as_json=json)
 
 
 @audit.callback()

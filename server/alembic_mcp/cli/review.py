@@ -9,10 +9,11 @@ import typer
 
 from ..project import repository_root
 from ..report import ReviewReport, Severity
-from .commands import DatabaseOption, ProjectOption, PythonOption, commands, run_command
+from .commands import commands, run_command
 from .exits import exit_code_of_findings
 from .findings import show_review
 from .formats import FORMATS
+from .options import DatabaseOptions, folded
 from .terminal import Progress, show
 
 if TYPE_CHECKING:
@@ -22,21 +23,20 @@ __all__ = ["review"]
 
 
 @commands.command()
+@folded
 def review(
     revisions: Annotated[str, typer.Argument(help="'pending', 'head', a revision, or a range 'a:b'.")] = "pending",
     *,
     since: Annotated[
         str | None, typer.Option("--since", metavar="REF", help="The revisions added since a commit, such as main.")
     ] = None,
-    format: Annotated[  # noqa: A002 - as everybody calls it
+    format: Annotated[
         Literal["text", "json", "sarif", "github", "markdown"], typer.Option("--format", help="How to print it.")
     ] = "text",
     fail_on: Annotated[
         Severity | None, typer.Option("--fail-on", help="Exit with 6 if something this bad or worse is found, else 0.")
     ] = None,
-    project: ProjectOption = None,
-    database: DatabaseOption = "default",
-    python: PythonOption = None,
+    place: DatabaseOptions,
     json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Rehearse and judge revisions; nothing changes."""
@@ -50,7 +50,7 @@ def review(
         nonlocal root
         root = repository_root(app.project(name).root)
         return await workflow.review(
-            app, revisions=revisions, project=name, database=database, since=since, progress=progress
+            app, revisions=revisions, project=name, database=place.database, since=since, progress=progress
         )
 
     def shown(report: ReviewReport) -> None:
@@ -61,6 +61,4 @@ def review(
         else:
             show_review(report, root)
 
-    run_command(
-        ReviewReport, work, project, python, shown=shown, code=lambda report: exit_code_of_findings(report, fail_on)
-    )
+    run_command(ReviewReport, work, place, shown=shown, code=lambda report: exit_code_of_findings(report, fail_on))

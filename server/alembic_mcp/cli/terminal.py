@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 import sys
+from collections.abc import Iterator, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -15,7 +17,7 @@ from ..tools.text import readable, structured
 if TYPE_CHECKING:
     from rich.status import Status
 
-    from ..report import ChangeReport, Report
+    from ..report import ChangeReport, Question, Report
 
 __all__ = ["Progress", "can_ask", "confirm", "show"]
 
@@ -72,17 +74,36 @@ class Progress:
 
     def _line(self) -> None:
         if self._message:
-            print(f"... {self._message}", file=sys.stderr, flush=True)  # noqa: T201 - it is a command
+            print(f"... {self._message}", file=sys.stderr, flush=True)
 
 
 def show(report: Report, *, as_json: bool) -> None:
     """Print *report* on stdout."""
     if as_json:
-        print(json.dumps(structured(report), indent=2))  # noqa: T201 - it is a command
-    elif not sys.stdout.isatty():
-        print(readable(report))  # noqa: T201 - it is a command
-    else:
+        print(json.dumps(structured(report), indent=2))
+        return
+    if sys.stdout.isatty():
         _show_in_colour(report)
+    else:
+        print(readable(report))
+    if questions := getattr(report, "questions", None):
+        print("\n".join(["On the command line:", *_as_options(questions)]))
+
+
+def _as_options(questions: Sequence[Question]) -> Iterator[str]:
+    """How to choose each answer by options of the command ``generate``."""
+    for option in (option for question in questions for option in question.options):
+        words: list[str] = []
+        for old in option.how.get("renames", ()):
+            name = f"{old['table']}.{old['from']}" if old.get("table") else old["from"]
+            words += ["--rename", f"{name}={old['to']}"]
+        for argument, flag in (("fills", "--fill"), ("answers", "--answer")):
+            for key, value in option.how.get(argument, {}).items():
+                words += [flag, f"{key}={value}"]
+        if option.how.get("keep_data"):
+            words.append("--keep-data")
+        if words:
+            yield f"- {option.choice}: {shlex.join(words)}"
 
 
 def can_ask() -> bool:
@@ -95,8 +116,11 @@ async def confirm(question: str, preview: ChangeReport) -> Literal["yes", "no", 
     loses_data = any(escalation.rule == DATA_LOSS for escalation in preview.escalations)
     word = preview.database.name if loses_data and preview.database else "yes"
     meaning = "the name of the database" if loses_data else "yes"
-    asked = f"{readable(preview)}\n\n{question}\n\nType {meaning} ({word}) to run it: "
-    print(asked, end="", file=sys.stderr, flush=True)  # noqa: T201 - it is a command
+    # The preview is a dry run; here the person is being asked, and told neither that nor to ask for the run.
+    summary = preview.summary.removeprefix("Dry run: nothing was changed. ")
+    told = preview.model_copy(update={"summary": summary, "next_steps": []})
+    asked = f"{readable(told)}\n\n{question}\n\nType {meaning} ({word}) to run it: "
+    print(asked, end="", file=sys.stderr, flush=True)
     # Waiting for the descriptor, unlike reading in a thread, ends at once when the person presses Ctrl-C.
     await anyio.wait_readable(sys.stdin)
     line = sys.stdin.readline()

@@ -25,7 +25,7 @@ EMAIL = "    email: Mapped[str | None] = mapped_column(String(320))\n"
 Answer = dict[str, Any]
 
 
-class Unexpected(Exception):  # noqa: N818 - it is the demo's verdict
+class Unexpected(Exception):
     """A step did not do what it should; the message says which and what."""
 
 

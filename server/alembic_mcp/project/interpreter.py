@@ -10,14 +10,16 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from ..errors import Refused
+from .dependencies import lacking
 
 __all__ = ["find_interpreter", "python_of"]
 
 _POETRY_SECONDS = 15.0
+_SHOWN = 5
 
 
 def find_interpreter(folders: Sequence[Path], configured: str | None = None) -> tuple[Path, str | None]:
-    """The project's Python, and a warning if it is only a guess.
+    """The project's Python, and a warning if it is ours and lacks what the project needs.
 
     Args:
         folders: the project's root first, its repository's root last.
@@ -37,9 +39,14 @@ def find_interpreter(folders: Sequence[Path], configured: str | None = None) -> 
         return python, None
     for python in _candidates(folders):
         return python, None
+    missing = lacking(folders)
+    if not missing:
+        return Path(sys.executable), None
+    names = ", ".join(missing[:_SHOWN]) + (f" and {len(missing) - _SHOWN} more" if len(missing) > _SHOWN else "")
     return Path(sys.executable), (
-        "No environment of the project was found (.venv, venv, VIRTUAL_ENV, poetry, pdm), "
-        f"so {sys.executable} is used; set `interpreter` in [tool.alembic-mcp] if the project needs another."
+        "No environment of the project was found (.venv, venv, VIRTUAL_ENV, poetry, pdm), so "
+        f"{sys.executable} is used, which lacks {names}; "
+        "create the environment, or set `interpreter` in [tool.alembic-mcp]."
     )
 
 

@@ -63,20 +63,23 @@ class Project:
         }
 
 
-def discover(start: Path) -> list[Project]:
+def discover(start: Path, *, interpreter: Path | None = None) -> list[Project]:
     """All projects for somebody who works in *start*, nearest first; *start* may also be a configuration file.
+
+    *interpreter* is as in `find`.
 
     Raises:
         Refused: *start* does not exist; settings are wrong or name an interpreter that is not there.
     """
     found = search(start.absolute(), everywhere=True)
-    return [_project(source, name, found.top) for name, source in _named(found).items()]
+    return [_project(source, name, found.top, interpreter) for name, source in _named(found).items()]
 
 
-def find(start: Path, name: str | None = None) -> Project:
+def find(start: Path, name: str | None = None, *, interpreter: Path | None = None) -> Project:
     """The project called *name*, or the only one that is nearest to *start*.
 
-    *name* may be shortened to the folder, the file or the section as long as it stays unique.
+    *name* may be shortened to the folder, the file or the section as long as it stays unique. *interpreter* takes the
+    place of the one that would be found.
 
     Raises:
         Refused: nothing found (the message says what was looked for); several, or none called *name* (it names
@@ -105,7 +108,7 @@ def find(start: Path, name: str | None = None) -> Project:
             *(f"Say which one you mean: project={key!r}." for key in chosen[:5]),
             "Or name one for good: config in [tool.alembic-mcp] of pyproject.toml.",
         )
-    return _project(named[chosen[0]], chosen[0], found.top)
+    return _project(named[chosen[0]], chosen[0], found.top, interpreter)
 
 
 def _nothing(start: Path, name: str | None, found: Found, names: Sequence[str]) -> Refused:
@@ -120,7 +123,7 @@ def _nothing(start: Path, name: str | None, found: Found, names: Sequence[str]) 
     return Refused(
         f"No Alembic project was found: looked for {LOOKED_FOR} in {start}, above it up to {found.top}, "
         f"and in the folders below{limit}.",
-        "Start the server with --project PATH (a folder or the configuration file).",
+        "Say where it is: --project PATH (a folder or the configuration file), of alembic-mcp serve or of the command.",
         'Or put config = "path/to/alembic.ini" under [tool.alembic-mcp] in pyproject.toml.',
         "If the project does not use Alembic yet: call init.",
     )
@@ -149,12 +152,12 @@ def _called(name: str, named: dict[str, Source], found: Found) -> list[str]:
     ]
 
 
-def _project(source: Source, name: str, top: Path) -> Project:
+def _project(source: Source, name: str, top: Path, given: Path | None) -> Project:
     folder = source.path.parent
     folders = folders_up(folder, top if folder.is_relative_to(top) else repository_root(folder))
     settings = load_settings(folders)
     root, toml_file, configuration = _configuration(source, folders)
-    interpreter, warning = find_interpreter(folders, settings.interpreter)
+    interpreter, warning = find_interpreter(folders, str(given.absolute()) if given else settings.interpreter)
     warnings = [*settings.loosening_ignored, *([warning] if warning else [])]
 
     sys_path = [root / place for place in configuration.prepend_sys_path()]

@@ -300,7 +300,7 @@ def _lifetime(value: Any) -> float:
     if match is None:
         raise ValueError('must be a time such as "15 minutes", "8 hours" or "7 days"')
     seconds = int(match[1]) * {"m": 60, "h": 3600, "d": 86_400}[match[2]]
-    if not 60 <= seconds <= _LONGEST_LIFETIME:  # noqa: PLR2004 - a minute
+    if not 60 <= seconds <= _LONGEST_LIFETIME:  # a minute
         raise ValueError("must be between 1 minute and 7 days")
     return float(seconds)
 

@@ -205,5 +205,4 @@ def _from_entry(entry: Mapping[str, Any]) -> ScriptRevision:
         date=entry.get("date"),
         path=Path(entry["path"]),
         sha256=entry.get("sha256") or "",
-        has_downgrade=entry.get("has_downgrade"),
     )

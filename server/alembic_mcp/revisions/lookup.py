@@ -115,7 +115,7 @@ def one_head(graph: Graph, branch: str | None, *, direction: str = "upgrade") ->
         raise Refused(
             f"There are {len(heads)} heads{where}: {_listed(graph, heads)}.",
             *(f"For one of them: {direction} to {_name_of_head(graph, head)}." for head in heads[:_MOST_NAMED]),
-            "For all of them: heads.",
+            "For all of them: target 'heads'.",
             "To have one again: merge_heads.",
         )
     return heads[0]

@@ -65,7 +65,6 @@ class ScriptRevision:
         date: what the docstring says after "Create Date:".
         path: absolute, links resolved.
         sha256: of the file.
-        has_downgrade: it defines ``downgrade``; None: it can't be told without running it.
     """
 
     revision: str
@@ -76,10 +75,9 @@ class ScriptRevision:
     date: str | None
     path: Path
     sha256: str
-    has_downgrade: bool | None
 
 
-class _Unreadable(Exception):  # noqa: N818 - it says what the file is, and does not leave this module
+class _Unreadable(Exception):
     def __init__(self, why: str, line: int | None = None) -> None:
         self.why = why
         self.line = line
@@ -119,7 +117,7 @@ def create_date(docstring: str) -> str | None:
 
 
 def _revision(path: Path, data: bytes, tree: ast.Module) -> ScriptRevision:
-    values, has_downgrade = _declared(tree)
+    values = _declared(tree)
     legacy = _LEGACY_NAME.match(path.name)
     revision = values["revision"] if "revision" in values else legacy and legacy[1]
     if not isinstance(revision, str) or not revision:
@@ -139,7 +137,6 @@ def _revision(path: Path, data: bytes, tree: ast.Module) -> ScriptRevision:
         date=create_date(docstring),
         path=path,
         sha256=hashlib.sha256(data).hexdigest(),
-        has_downgrade=has_downgrade,
     )
 
 
@@ -151,10 +148,9 @@ def _names(variable: str, value: Any) -> tuple[str, ...]:
     return tuple(sorted(names)) if isinstance(value, set) else names
 
 
-def _declared(tree: ast.Module) -> tuple[dict[str, Any], bool | None]:
-    """The variables that Alembic reads, each assigned once, at top level, as a literal; and `has_downgrade`."""
+def _declared(tree: ast.Module) -> dict[str, Any]:
+    """The variables that Alembic reads, each assigned once, at top level, as a literal."""
     values: dict[str, Any] = {}
-    has_downgrade: bool | None = False
     for statement in tree.body:
         bound = _bound_by(statement)
         for name in _NAMES:
@@ -163,11 +159,7 @@ def _declared(tree: ast.Module) -> tuple[dict[str, Any], bool | None]:
             if name in values:
                 raise _Unreadable(f"it assigns {name} more than once", statement.lineno)
             values[name] = _literal(name, bound[name], statement.lineno)
-        if "downgrade" in bound:
-            has_downgrade = True if isinstance(statement, ast.FunctionDef) else has_downgrade or None
-        elif "*" in bound:
-            has_downgrade = has_downgrade or None
-    return values, has_downgrade
+    return values
 
 
 def _bound_by(statement: ast.stmt) -> Mapping[str, ast.expr | None]:

@@ -201,7 +201,7 @@ def _starts(graph: Graph, symbol: str) -> Sequence[str]:
 def _roots(graph: Graph, branch: str | None, symbol: str) -> Sequence[str]:
     """What is right above *symbol*, on *branch* where there is a choice."""
     starts = _starts(graph, symbol)
-    if branch is None or len(starts) < 2:  # noqa: PLR2004 - a choice is one between two
+    if branch is None or len(starts) < 2:  # a choice is one between two
         return starts
     below = graph.ancestors([revision_called(graph, branch)], dependencies=False)
     return [one for one in starts if one in below]

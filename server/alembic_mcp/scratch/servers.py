@@ -92,7 +92,7 @@ class ScratchServers:
 
     def _servers(self) -> PostgresServers:
         if self._postgres is None:
-            from .postgres import PostgresServers  # noqa: PLC0415 - psycopg takes 0.1 s, SQLite does not need it
+            from .postgres import PostgresServers  # psycopg takes 0.1 s, SQLite does not need it
 
             self._postgres = PostgresServers(self._folder)
         return self._postgres

@@ -23,7 +23,7 @@ async def current(ctx: Call, database: DatabaseName = "default", project: Projec
 
 async def history(
     ctx: Call,
-    range: Annotated[  # noqa: A002 - Alembic's word
+    range: Annotated[
         str | None,
         Field(description="Only these: 'a:b', ':b', 'a:', or one revision. A revision is an id, a prefix, 'head', ..."),
     ] = None,

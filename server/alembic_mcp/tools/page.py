@@ -28,7 +28,7 @@ LOOK_EVERY = 0.4
 TELL_EVERY = 5.0
 
 
-class PageQuestion(Exception):  # noqa: N818 - a way out of a resolver, not an error
+class PageQuestion(Exception):
     """Ends this round of a call: the client opens the page, then calls again.
 
     A resolver can only ask forms, and a tool with resolvers can return no question of its own: the tool that wraps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -28,6 +29,7 @@ __all__ = ["readable", "structured"]
 WORST = 5
 LISTED = 20
 OUTPUT_CHARACTERS = 2_000
+_LOGGED = re.compile(r"INFO\s+\[alembic\.")
 
 
 def structured(report: Report) -> dict[str, Any]:
@@ -41,11 +43,17 @@ def readable(report: Report) -> str:
     lines = [report.summary]
     lines += _details(report)
     lines += [f"Warning: {warning}" for warning in report.warnings]
-    if report.output:
-        lines += ["What the project's code printed:", report.output.strip()[-OUTPUT_CHARACTERS:]]
+    printed = _printed(report.output or "")
+    if printed:
+        lines += ["What the project's code printed:", printed[-OUTPUT_CHARACTERS:]]
     if report.next_steps:
         lines += ["Next:", *(f"- {step}" for step in report.next_steps)]
     return redact("\n".join(lines))
+
+
+def _printed(output: str) -> str:
+    """*output* without what Alembic logs of every run: it says nothing about what went wrong."""
+    return "\n".join(line for line in output.splitlines() if not _LOGGED.match(line)).strip()
 
 
 def _clean(value: Any) -> Any:
@@ -87,7 +95,8 @@ def _review(report: ReviewReport) -> Iterator[str]:
         yield from _verified(report)
     if report.decision:
         yield f"Decision: {report.decision}"
-    yield from (f"Asked because of {item.rule} (level {item.level}): {item.why}" for item in report.escalations)
+    why = "It would have to be asked" if report.decision == "refuse" else "Asked"
+    yield from (f"{why} because of {item.rule} (level {item.level}): {item.why}" for item in report.escalations)
     yield from _rehearsal(report.rehearsal)
     yield from _findings(report.findings)
 

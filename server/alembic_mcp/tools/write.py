@@ -48,9 +48,7 @@ async def generate(
         bool, Field(description="Park what is dropped in a side table, so that the downgrade can bring it back.")
     ] = False,
     table: Annotated[str | None, Field(description="With kind='data': the table whose rows change.")] = None,
-    set: Annotated[  # noqa: A002 - SQL's word
-        dict[str, str] | None, Field(description="With kind='data': column -> SQL expression.")
-    ] = None,
+    set: Annotated[dict[str, str] | None, Field(description="With kind='data': column -> SQL expression.")] = None,
     where: Annotated[str | None, Field(description="With kind='data': which rows, as an SQL condition.")] = None,
     undo: Annotated[
         dict[str, str] | None,

@@ -45,8 +45,9 @@ class WorkerFailed(Failed):
 
     Attributes:
         kind: an error kind of the worker (``user_code``, ``connection``, ``no_configure``, ``not_redirectable``,
-            ``locked``, ``drift``, ``lock_timeout``, ``alembic``, ``ambiguous_metadata``, ``internal``) or one of the
-            process: ``died``, ``timed_out``, ``garbage``, ``no_interpreter``, ``no_alembic``, ``too_old``.
+            ``locked``, ``drift``, ``lock_timeout``, ``alembic``, ``ambiguous_metadata``, ``needs_copy``, ``refused``,
+            ``internal``) or one of the process: ``died``, ``timed_out``, ``garbage``, ``no_interpreter``,
+            ``no_alembic``, ``too_old``.
         output: what the call printed, bounded, without secrets.
         details: what else is known, as JSON values without secrets: ``path``, ``line``, ``traceback``, ``sql``, ...
     """

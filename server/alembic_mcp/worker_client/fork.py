@@ -20,7 +20,7 @@ _CHUNK = 1 << 16
 _MOST_AFTERWARDS = 1 << 20
 
 
-class Gone(Exception):  # noqa: N818 - it says what happened; the caller starts another
+class Gone(Exception):
     """The zygote died before the call began, so the call can be made again."""
 
 

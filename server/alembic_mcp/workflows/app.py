@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
@@ -28,6 +29,11 @@ if TYPE_CHECKING:
     from .change import Prepared
 
 __all__ = ["App", "Located", "Look", "Progress", "silent"]
+
+_INSTALL = (
+    "If that module is a library: the project ran under {}; install it there, "
+    'or name the project\'s own Python: interpreter = ".venv/bin/python" under [tool.alembic-mcp] in pyproject.toml.'
+)
 
 Progress = Callable[[float, float | None, str], Awaitable[None]]
 Look = Callable[[Project, str, Revisions | None, dict[str, Any]], Awaitable[dict[str, Any]]]
@@ -86,6 +92,7 @@ class App:
         pins: fingerprints that the server's command line pins: no other approver counts.
         runs: how the runs of approved plans go, by the plan's id.
         page: the approval page; None where nothing serves one.
+        models: what the call ``models`` answered about the databases that were looked at last.
     """
 
     start: Path
@@ -96,6 +103,7 @@ class App:
     pins: tuple[str, ...] = ()
     runs: dict[str, Run] = field(default_factory=dict)
     page: Page | None = None
+    models: OrderedDict[tuple[Any, ...], dict[str, Any]] = field(default_factory=OrderedDict)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _scratch: ScratchServers | None = None
     _store: Store | None = None
@@ -117,11 +125,11 @@ class App:
 
     def project(self, name: str | None = None) -> Project:
         """The project called *name*, or the only one. Raises Refused if there is none, or several."""
-        return find(self.start, name)
+        return find(self.start, name, interpreter=self.interpreter)
 
     def projects(self) -> list[Project]:
         """All projects found from here."""
-        return discover(self.start)
+        return discover(self.start, interpreter=self.interpreter)
 
     def allow_changes(self) -> None:
         """Raises Refused on a read-only server."""
@@ -159,7 +167,7 @@ class App:
             WorkerFailed: env.py failed, or it can't be reached (kind ``connection``).
             Unreachable: it can't be reached by ourselves.
         """
-        from ..policy import environment as environment_of  # noqa: PLC0415 - brings all rules, too much for a start
+        from ..policy import environment as environment_of  # brings all rules, too much for a start
 
         settings = named(project, database)
         address = raise_shield(project.settings, settings, project.root).address
@@ -205,11 +213,12 @@ class App:
             variables = shield.real
         else:
             if call != "static" and not args.get("redirect"):
-                assert _needs_no_tables(call, args), f"{call} of a database that the project's code must not reach"  # noqa: S101
+                if not _needs_no_tables(call, args):
+                    raise RuntimeError(f"{call} of a database that the project's code must not reach; it was not sent")
                 blank = await self._blank(shield.address.dialect)
                 args = {**args, "redirect": blank.redirect, "read_only": True}
             variables = shield.variables(args.get("redirect"))
-        worker = await self.workers.get(self.interpreter or project.interpreter)
+        worker = await self.workers.get(project.interpreter)
         description = project.as_worker()
         if revisions is not None and revisions.static and project.static:
             description["index"] = revisions.as_worker()
@@ -230,6 +239,8 @@ class App:
             hint = shield.hint()
             if hint is not None and error.kind in ("user_code", "no_configure", "not_redirectable") and call != "run":
                 error.next_steps.append(hint)
+            if error.details.get("exception") == "builtins.ModuleNotFoundError":
+                error.next_steps.insert(0, _INSTALL.format(project.interpreter))
             raise
 
     async def _blank(self, dialect: str) -> Scratch:
@@ -242,7 +253,7 @@ class App:
 
     async def scratch(self) -> ScratchServers:
         """The scratch databases, opened on first use."""
-        from ..scratch import ScratchServers  # noqa: PLC0415 - costs a second of start-up that most calls don't need
+        from ..scratch import ScratchServers  # costs a second of start-up that most calls don't need
 
         async with self._once:
             if self._scratch is None:
@@ -255,7 +266,7 @@ class App:
 
     async def store(self) -> Store:
         """The store of plans, opened on first use."""
-        from ..store import Store  # noqa: PLC0415 - imports SQLAlchemy
+        from ..store import Store  # imports SQLAlchemy
 
         async with self._once:
             if self._store is None:

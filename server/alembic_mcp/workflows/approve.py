@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["Run", "WaitingPlan", "add_approver", "approve", "approvers", "decline", "plan", "revoke", "waiting"]
 
 DATA_LOSS = "drops-data"
-CLOSEST = 60.0
 
 
 @dataclass(frozen=True)
@@ -54,13 +53,6 @@ class WaitingPlan:
     def id(self) -> str:
         """The plan's id."""
         return self.stored.id
-
-    @property
-    def remaining(self) -> int:
-        """Wrong passphrases that are still allowed."""
-        return max(0, self.attempts - self.stored.failures)
-
-    attempts: int = 5
 
 
 @dataclass

@@ -95,6 +95,20 @@ class Prepared:
         """What the policy says."""
         return self.examined.verdict.decision if self.examined else Decision.RUN
 
+    @property
+    def judged(self) -> Examined:
+        """What was examined. Raises RuntimeError where there is nothing to do: that is neither run nor asked about."""
+        if self.examined is None:
+            raise RuntimeError(f"{self.request.action} {self.request.target} was not examined")
+        return self.examined
+
+    @property
+    def opened(self) -> Plan:
+        """Its plan. Raises RuntimeError if there is none: without one nobody is asked, and nothing is approved."""
+        if self.plan is None:
+            raise RuntimeError(f"there is no plan of {self.request.action} {self.request.target}")
+        return self.plan
+
 
 async def question(app: App, request: Request, progress: Progress = silent) -> Question | None:
     """What a person must be asked before this runs; None if nobody is to be asked, or has answered already.
@@ -124,11 +138,10 @@ async def change(app: App, request: Request, answer: Answer, progress: Progress 
     if prepared.nothing:
         return report
     if prepared.decision is Decision.REFUSE:
-        assert prepared.examined is not None  # noqa: S101 - only what was examined is refused
-        refusals = prepared.examined.verdict.refusals
+        refusals = prepared.judged.verdict.refusals
         if not request.dry_run:
             await consent.record(app, prepared, "refusal", {"why": list(refusals)})
-        return ended(report, "refused", "Refused, and nothing was changed", *review.cures(prepared.examined))
+        return ended(report, "refused", "Refused, and nothing was changed", *review.cures(prepared.judged))
     if request.dry_run:
         asked = " A person is asked then." if prepared.decision is Decision.ASK else ""
         step = f"Call {request.action} without dry_run to have it done.{asked}"
@@ -150,8 +163,7 @@ async def make_plan(app: App, request: Request, progress: Progress = silent) -> 
     if prepared.nothing or prepared.plan is None:
         return report
     if prepared.decision is Decision.REFUSE:
-        assert prepared.examined is not None  # noqa: S101 - only what was examined is refused
-        return ended(report, "refused", "Refused: no plan was made", *review.cures(prepared.examined))
+        return ended(report, "refused", "Refused: no plan was made", *review.cures(prepared.judged))
     made = f"Plan {prepared.plan.id} (digest {prepared.plan.digest})"
     use = f"Then, where it is deployed: alembic-mcp {request.action} --plan {prepared.plan.id}"
     if prepared.decision is Decision.RUN:
@@ -355,9 +367,7 @@ def describe(prepared: Prepared) -> ChangeReport:
 
 def ask(prepared: Prepared) -> str:
     """The question, as a person reads it in the client: what is done to which database, and what is lost."""
-    assert prepared.examined is not None  # noqa: S101 - asked only about what was examined
-    assert prepared.plan is not None  # noqa: S101 - likewise
-    target, examined = prepared.located.target, prepared.examined
+    target, examined, opened = prepared.located.target, prepared.judged, prepared.opened
     where = f"{target.name} on {target.host or 'this machine'} ({prepared.located.environment})"
     after = ", ".join(examined.heads_after) or "base"
     parts = [
@@ -367,7 +377,11 @@ def ask(prepared: Prepared) -> str:
     if examined.rehearsal.status == "passed":
         back = {True: "proven to restore the schema", False: "does NOT restore the schema", None: "not proven"}
         parts.append(f"Rehearsed on {examined.rehearsal.where}; the way back: {back[examined.rehearsal.restored]}.")
-    parts.append(f"Plan {prepared.plan.id}, digest {prepared.plan.digest[:16]}.")
+    elif examined.rehearsal.status == "not_possible":
+        parts.append(f"NOT rehearsed: {examined.rehearsal.where.rstrip('.')}. It is known only by what the files say.")
+    if examined.halves:
+        parts.append(f"If it fails on the way, {', '.join(sorted(examined.halves))} can stay half applied.")
+    parts.append(f"Plan {opened.id}, digest {opened.digest[:16]}.")
     return "\n".join(parts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tokenize
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["complete", "merged"]
 
 STATIC_SECONDS = 20.0
+_CHANGES_SCHEMA = re.compile(
+    r"\b(?:op|batch_op|batch)\.(?!execute\b|bulk_insert\b|get_)\w+\(|\b(?:DROP|ALTER|TRUNCATE|CREATE|RENAME|GRANT)\s",
+    re.IGNORECASE,
+)
 
 _Item = dict[str, Any]
 _Entry = tuple[_Item | None, list[_Item]]
@@ -65,7 +70,7 @@ async def complete(
 def supplemented(recorded: Mapping[str, Any], read: Mapping[str, Any], hidden: Mapping[str, list[range]]) -> _Item:
     """One revision's recording, with what was *read* of the lines that an empty copy could not reach, in their places.
 
-    What can't be read there stays away: that a loop writes unseen is a finding of its own.
+    What can't be read there stays away if it changes rows: that a loop writes unseen is a finding of its own.
     """
     found = dict(recorded)
     for direction, blocks in hidden.items():
@@ -73,7 +78,9 @@ def supplemented(recorded: Mapping[str, Any], read: Mapping[str, Any], hidden: M
         for entry in _entries(read[direction]):
             item, sent = entry
             line = _line(entry)
-            if not any(line in block for block in blocks) or (item is not None and item["kind"] == "unreadable"):
+            if not any(line in block for block in blocks):
+                continue
+            if item is not None and item["kind"] == "unreadable" and not _CHANGES_SCHEMA.search(item["op"]):
                 continue
             # Its transaction is not known, and the numbers of another run mean nothing here.
             item = None if item is None else {**item, "line": line}
@@ -133,6 +140,7 @@ async def _read(app: App, located: Located, index: Revisions, revisions: list[st
         "paths": {id_: str(index.by_id[id_].path) for id_ in revisions if id_ in index.by_id},
         "dialect": located.target.dialect,
         "default_schema": located.target.default_schema,
+        "naming_convention": located.target.naming_convention,
     }
     for run in (True, False):
         try:

@@ -85,8 +85,7 @@ def request_text(prepared: Prepared) -> str:
 
 async def question_is_open(app: App, prepared: Prepared) -> bool:
     """False if there is nothing to ask any more: it was approved, declined or locked."""
-    assert prepared.plan is not None  # noqa: S101 - a plan is opened for each question
-    store, id_ = await app.store(), prepared.plan.id
+    store, id_ = await app.store(), prepared.opened.id
 
     def ask() -> bool:
         stored = store.get(id_)
@@ -105,8 +104,7 @@ async def settle(app: App, prepared: Prepared, report: ChangeReport, answer: Ans
     A stored approval counts where its signature verifies now. An answer through the client is enough only where
     the policy says so.
     """
-    assert prepared.plan is not None  # noqa: S101 - prepare() opens a plan for each question
-    store, id_, digest = await app.store(), prepared.plan.id, prepared.plan.digest
+    store, id_, digest = await app.store(), prepared.opened.id, prepared.opened.digest
     pins = pinned(app.pins, prepared.located.target.pins)
     stored = await anyio.to_thread.run_sync(store.get, id_)
     if stored is None:
@@ -179,9 +177,8 @@ def _how_it_ended(stored: Plan) -> str:
 
 async def _needs_person(app: App, prepared: Prepared, stored: Plan, report: ChangeReport) -> ChangeReport:
     """How a person can approve it, and why what they approved before does not count any more."""
-    assert prepared.examined is not None  # noqa: S101 - only what was examined escalates
     store = await app.store()
-    person = [one for one in prepared.examined.verdict.escalations if one.level is Level.PERSON]
+    person = [one for one in prepared.judged.verdict.escalations if one.level is Level.PERSON]
     why = " ".join(escalation.why for escalation in person if escalation.why not in report.summary)
     text, digest = stored.request, stored.digest
     earlier = await anyio.to_thread.run_sync(store.approved_otherwise, text, digest)

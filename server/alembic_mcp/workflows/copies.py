@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import Failed
+from ..scratch import ScratchUnavailable
 from ..target import Environment
 from .app import REHEARSE_SECONDS, App, Located
 
@@ -16,7 +17,11 @@ if TYPE_CHECKING:
     from ..revisions import Revisions
     from ..scratch import Scratch
 
-__all__ = ["at_head", "bring", "compared", "copy_of", "filling"]
+__all__ = ["NoWayBack", "at_head", "blank", "bring", "compared", "copy_of", "filling"]
+
+
+class NoWayBack(Failed):
+    """A copy can't be brought to where it was before a revision: the downgrade of one after it does not work."""
 
 
 @asynccontextmanager
@@ -34,6 +39,23 @@ async def copy_of(app: App, located: Located, *, own_server: bool | None = None)
             if located.scratch is None
             else replace(made, redirect={**made.redirect, "fill": located.scratch.redirect["fill"]})
         )
+
+
+@asynccontextmanager
+async def blank(app: App, located: Located) -> AsyncIterator[Scratch]:
+    """An empty scratch database of the target's kind; raises ScratchUnavailable, with what can take its place."""
+    servers = await app.scratch()
+    async with AsyncExitStack() as stack:
+        try:
+            made = await stack.enter_async_context(servers.empty(located.target.dialect))
+        except ScratchUnavailable as error:
+            raise ScratchUnavailable(
+                error.message,
+                "Let the address in the environment lead to an empty database of the same server while the first "
+                f"revision is written; afterwards lead it back to {located.target.name}, and call stamp with "
+                "target='head': the tables are there already.",
+            ) from error
+        yield made
 
 
 def filling(scratch: Scratch, names: Collection[str]) -> Scratch:
@@ -62,9 +84,24 @@ async def compared(app: App, located: Located, revisions: Revisions) -> AsyncIte
 
 @asynccontextmanager
 async def at_head(app: App, located: Located, revisions: Revisions) -> AsyncIterator[Scratch]:
-    """A scratch copy of the target that was upgraded to all heads."""
-    async with copy_of(app, located) as scratch:
-        if revisions.pending(located.target.heads):
+    """A scratch copy of the target that was upgraded to all heads.
+
+    Raises:
+        ScratchUnavailable: there can be none; the next step is another way to the same.
+    """
+    pending = len(revisions.pending(located.target.heads))
+    async with AsyncExitStack() as stack:
+        try:
+            scratch = await stack.enter_async_context(copy_of(app, located))
+        except ScratchUnavailable as error:
+            if not pending:
+                raise
+            raise ScratchUnavailable(
+                f"{located.target.name} is {pending} revision{'s' if pending != 1 else ''} behind head, and the models "
+                f"can only be compared with what the database has at head. {error.message} Nothing was done.",
+                "Call upgrade first, then this again: at head, they are compared with the database itself.",
+            ) from error
+        if pending:
             await bring(
                 app,
                 located.project,
@@ -87,7 +124,7 @@ async def bring(
     target: str,
     database: str,
 ) -> None:
-    """Upgrade or downgrade a scratch database; raises Failed if a revision does not do that there."""
+    """Upgrade or downgrade a scratch database; raises Failed (NoWayBack) if a revision does not do that there."""
     reply = await app.call(
         project,
         "rehearse",
@@ -99,7 +136,7 @@ async def bring(
     for revision, recorded in reply.result["revisions"].items():
         if recorded.get(f"{direction}d") is not True:
             error = recorded.get(f"{direction}_error") or {}
-            raise Failed(
+            raise (NoWayBack if direction == "downgrade" else Failed)(
                 f"The {direction} of {revision} does not work on {scratch.where}: "
                 f"{(error.get('message') or 'it was not reached').rstrip('.')}.",
                 f"Mend {revision}, then call again.",

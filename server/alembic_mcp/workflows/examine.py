@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import tokenize
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..errors import Failed
 from ..operations import Direction, Revision
 from ..policy import Verdict, decide
 from ..report import Finding, RehearsalSummary, RevisionLine, Severity, StatementLine
@@ -18,8 +19,9 @@ from ..review.reading import read_path
 from ..review.suppress import MARK, suppress
 from ..scratch import ScratchUnavailable
 from ..worker_client import WorkerFailed
-from . import copies, plan
+from . import copies, halves, plan
 from .app import REHEARSE_SECONDS, App, Located, Progress
+from .asked import ask
 from .complete import complete
 from .inspect import shown
 from .sources import applied_files, own_modules, script_problems, with_sources
@@ -45,7 +47,8 @@ class Examined:
         same_version: the scratch server had the version of the target's, so definitions can be compared.
         modules: files of the project that ran or were read: path -> SHA-256 of what was loaded.
         loaded: likewise, with revision files that are elsewhere.
-        warnings: comments that should lower a finding, and don't.
+        halves: revisions that a failure can leave half applied.
+        warnings: comments that should lower a finding, and don't; what a failure can leave behind.
     """
 
     direction: Direction
@@ -61,14 +64,8 @@ class Examined:
     same_version: bool = False
     modules: dict[str, str] = field(default_factory=dict)
     loaded: dict[str, str] = field(default_factory=dict)
+    halves: frozenset[str] = frozenset()
     warnings: tuple[str, ...] = ()
-
-    @property
-    def autocommits(self) -> frozenset[str]:
-        """Revisions that commit on their own, so that a failure can leave them half applied."""
-        return frozenset(
-            line.revision for line in self.statements if line.autocommit and line.direction is self.direction
-        )
 
 
 async def examine(
@@ -100,17 +97,18 @@ async def examine(
     if ahead is not None and (begun := await ahead.rehearsed(index, target)):
         rehearsal = _Rehearsal(*begun)
     else:
-        rehearsal = await _rehearse(app, located, index, direction=direction, target=target, start=start)
+        rehearsal = await _rehearse(app, located, index, direction=direction, target=target, start=start, first=path[0])
     rehearsed = rehearsal.reply
     dialect, schema = located.target.dialect, located.target.default_schema
     recorded = await complete(app, located, index, rehearsed, path=path, direction=direction)
+    recorded = halves.marked(recorded, dialect)
     revisions = (
         read_path(recorded, dialect, schema, running=direction) if recorded else [_unread(index, id_) for id_ in path]
     )
     revisions = with_sources(revisions, index)
     await progress(2, 4, "Asking the database about the rows concerned")
     asked = questions(revisions, direction, dialect=dialect, schema=rehearsed.get("schema"))
-    facts = await _ask(located, asked)
+    facts = await ask(app, located, index, asked, budget=PREFLIGHT_SECONDS)
     await progress(3, 4, "Judging")
     findings = review(
         revisions,
@@ -154,6 +152,7 @@ async def examine(
     suppressed = suppress(
         findings, _sources(index, path), escalates=lambda finding: judge([finding]).escalations != without
     )
+    lines = statement_lines(located, recorded, index, revisions)
     return Examined(
         direction=direction,
         path=tuple(
@@ -165,15 +164,23 @@ async def examine(
         findings=tuple(suppressed.findings),
         verdict=judge(findings),  # what a comment lowers is asked about all the same
         facts=facts,
-        statements=tuple(statement_lines(located, recorded, index)),
+        statements=tuple(lines),
         rehearsal=_summary(rehearsal, direction),
-        heads_after=tuple(rehearsed.get("heads_after", ())),
+        heads_after=tuple(rehearsed["heads_after"]) if rehearsed else _heads_after(index, located, direction, path),
         delta=rehearsed.get("delta", {}),
         same_version=rehearsal.same_version,
         modules=plan.own(rehearsed.get("modules") or located.target.modules, located, index, path),
         loaded=rehearsed.get("modules", {}),
-        warnings=suppressed.warnings,
+        halves=halves.possible(lines, direction, dialect),
+        warnings=(*suppressed.warnings, *halves.warnings(lines, direction, dialect)),
     )
+
+
+def _heads_after(index: Revisions, located: Located, direction: Direction, path: list[str]) -> tuple[str, ...]:
+    """What the version table will have, by the files alone."""
+    there = index.ancestors(head for head in located.target.heads if head in index.by_id)
+    there = there | index.ancestors(path) if direction is Direction.UPGRADE else there - set(path)
+    return tuple(sorted(id_ for id_ in there if not there.intersection(index.dependents.get(id_, ()))))
 
 
 @dataclass(frozen=True)
@@ -198,11 +205,13 @@ _NOT_HERE = ("not_redirectable", "connection")
 
 
 async def _rehearse(
-    app: App, located: Located, index: Revisions, *, direction: Direction, target: str, start: str | None
+    app: App, located: Located, index: Revisions, *, direction: Direction, target: str, start: str | None, first: str
 ) -> _Rehearsal:
     try:
         try:
             return await _on_a_copy(app, located, index, direction=direction, target=target, start=start)
+        except copies.NoWayBack as error:
+            return await _replayed(app, located, index, direction=direction, target=target, first=first, why=error)
         except WorkerFailed as error:
             if error.kind != "cluster_wide":
                 raise
@@ -220,6 +229,17 @@ async def _rehearse(
         raise
 
 
+async def _replayed(
+    app: App, located: Located, index: Revisions, *, direction: Direction, target: str, first: str, why: Failed
+) -> _Rehearsal:
+    """On an empty database that gets the revisions before *first*: where a downgrade does not lead to them."""
+    try:
+        found = await _on_a_copy(app, located, index, direction=direction, target=target, start=None, first=first)
+    except (Failed, WorkerFailed) as error:
+        return _Rehearsal(f"{why.message} Nor can the revisions before {first} be replayed: {error.message}")
+    return replace(found, where=f"{found.where}, upgraded to what comes before {first}", same_version=False)
+
+
 async def _on_a_copy(
     app: App,
     located: Located,
@@ -229,22 +249,19 @@ async def _on_a_copy(
     target: str,
     start: str | None,
     own_server: bool | None = None,
+    first: str | None = None,
 ) -> _Rehearsal:
     skip: list[str] = []
     earlier: dict[str, Any] = {}
     one_by_one = True
-    async with copies.copy_of(app, located, own_server=own_server) as scratch:
+    made = copies.copy_of(app, located, own_server=own_server) if first is None else copies.blank(app, located)
+    async with made as scratch:
         while True:
+            bring = partial(copies.bring, app, located.project, index, scratch, database=located.target.database)
+            for before in index.by_id[first].down_revisions if first is not None else ():
+                await bring(direction="upgrade", target=before)
             if start is not None:
-                await copies.bring(
-                    app,
-                    located.project,
-                    index,
-                    scratch,
-                    direction="downgrade",
-                    target=start,
-                    database=located.target.database,
-                )
+                await bring(direction="downgrade", target=start)
             reply = await app.call(
                 located.project,
                 "rehearse",
@@ -297,12 +314,6 @@ _DOWNGRADE = ("downgraded", "restored", "not_restored", "downgrade_error", "down
 
 def _with_downgrade_of(recorded: dict[str, Any], earlier: dict[str, Any]) -> dict[str, Any]:
     return {**recorded, **{key: earlier[key] for key in (*_DOWNGRADE, "reupgrade_error") if key in earlier}}
-
-
-async def _ask(located: Located, asked: Any) -> Facts:
-    from ..preflight import answer  # noqa: PLC0415 - imports psycopg
-
-    return await answer(located.target, asked, budget=PREFLIGHT_SECONDS)
 
 
 def _unread(index: Revisions, id_: str) -> Revision:

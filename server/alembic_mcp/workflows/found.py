@@ -46,7 +46,7 @@ async def by_ourselves(database: str, address: Address, said: dict[str, Any], *,
     Raises:
         Unreachable: there is no connection to it.
     """
-    from ..preflight.look import look  # noqa: PLC0415 - imports psycopg where it is needed
+    from ..preflight.look import look  # imports psycopg where it is needed
 
     connect, version_table = address.connect, str(said["version_table"])
     options = (said["connect"].get("libpq") or {}).get("options", "")
@@ -61,8 +61,7 @@ async def by_ourselves(database: str, address: Address, said: dict[str, Any], *,
         dialect=address.dialect,
         driver=str(said["driver"]),
         version_table=version_table,
-        transaction_per_migration=bool(said["transaction_per_migration"]),
-        metadata_tables=said["metadata_tables"],
+        naming_convention=said["naming_convention"],
         modules=said["modules"],
         warnings=tuple(said["warnings"]),
         shielded=True,
@@ -82,7 +81,7 @@ async def with_own_marks(target: Target) -> Target:
         return target
     if not target.connect.complete or not target.connect.libpq:
         return replace(target, marks_known=False)
-    from ..preflight.look import look  # noqa: PLC0415 - imports psycopg
+    from ..preflight.look import look  # imports psycopg
 
     try:
         seen = await anyio.to_thread.run_sync(look, target.dialect, target.connect)
@@ -105,13 +104,13 @@ def identity_now(target: Target) -> str:
 
 def lasting_name(target: Target) -> str:
     """What the database is called while it is changed, also where that makes the SQLite file: its place, not itself."""
-    from ..worker import identity  # noqa: PLC0415 - the worker's own words
+    from ..worker import identity  # the worker's own words
 
     path = target.connect.path
     return identity.sqlite_place(path) if target.dialect == "sqlite" and path else target.identity
 
 
 def _sqlite_identity(path: str | None) -> str:
-    from ..worker import identity  # noqa: PLC0415 - the worker's own words
+    from ..worker import identity  # the worker's own words
 
     return identity.sqlite(path)

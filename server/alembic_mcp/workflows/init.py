@@ -356,8 +356,7 @@ async def _baseline(
 @asynccontextmanager
 async def _empty(app: App, located: Located) -> AsyncIterator[Located]:
     """An empty scratch database in the place of one that has tables."""
-    servers = await app.scratch()
-    async with servers.empty(located.target.dialect) as made:
+    async with copies.blank(app, located) as made:
         scratch = copies.filling(made, ())
         args = {"redirect": scratch.redirect, "schema": True}
         reply = await app.call(located.project, "look", args, timeout=LOOK_SECONDS)

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from ..errors import Refused
 from ..project import Project, repository_root
 from ..report import CheckReport, CurrentReport, Difference, HistoryReport, RevisionNode
 from ..revisions import Revisions, ScriptRevision
 from . import ahead, consent, copies
-from .app import LOOK_SECONDS, App, Located, lines
-from .models_schema import models_schema
+from .app import App, Located, lines
+from .comparing import answered
+from .models_schema import ModelsSchema
 from .stand import stand
 from .why_nothing import agreement, explain
 
@@ -43,7 +46,9 @@ async def current(app: App, *, project: str | None = None, database: str = "defa
     else:
         at = ", ".join(heads) or "base (no revision applied)"
         summary = f"{name} is at {at}; {len(pending)} revision{'s are' if len(pending) != 1 else ' is'} pending."
-        steps = ["Call review to see what the pending revisions would do.", "Call upgrade to apply them."]
+        steps = ["Call review to see what the pending revisions would do."]
+        if len(revisions.heads) == 1:
+            steps.append("Call upgrade to apply them.")
     if len(revisions.heads) > 1:
         steps.append(f"There are {len(revisions.heads)} heads; call merge_heads, or name one as the target.")
     return CurrentReport(
@@ -65,7 +70,7 @@ async def history(
     app: App,
     *,
     project: str | None = None,
-    range: str | None = None,  # noqa: A002 - the tool's argument is called so
+    range: str | None = None,
     limit: int = 50,
     cursor: str | None = None,
 ) -> HistoryReport:
@@ -138,25 +143,24 @@ async def check(app: App, *, project: str | None = None, database: str = "defaul
         stand(app, found, revisions, database, through=begun.look) as located,
         copies.compared(app, located, revisions) as (redirect, against),
     ):
-        models, unmade = await models_schema(app, located, revisions)
-        args = {**redirect, "models": models}
-        reply = (None if redirect else await begun.then(args)) or await app.call(
-            found, "compare", args, database=database, timeout=LOOK_SECONDS, revisions=revisions
-        )
-    warnings = [*found.warnings, *located.target.warnings, *unmade]
+        models = await ModelsSchema.of(app, located, revisions)
+        if models.soon and not redirect:
+            begun.go_on({})
+        schema, unmade = await models.read()
+        args = {**redirect, "models": schema}
+        reply, notes = await answered(app, located, revisions, "compare", args, begun=begun)
+    warnings = [*found.warnings, *located.target.warnings, *unmade, *notes]
     if redirect and located.target.reachable:
         warnings.append(f"The models were compared with {against}.")
     differences = [Difference.model_validate(item) for item in reply.result["differences"]]
     invisible = list(reply.result["invisible"])
+    stays = list(reply.result["stays"])
     why = explain(found, reply.result)
-    if invisible and not differences:
-        many = f"{len(invisible)} point{'s' if len(invisible) != 1 else ''}"
-        summary = f"Autogenerate sees no difference, but models and database differ in {many} that it can't see."
-    elif differences:
-        summary = f"Models and database differ in {len(differences)} point{'s' if len(differences) != 1 else ''}."
-    else:
-        summary = agreement(reply.result)
-    steps = ["Call generate to write the revision."] if differences or invisible else []
+    summary = _compared(reply.result, len(differences), len(invisible) - len(stays), len(stays))
+    by_hand = len(reply.result["by_hand"])
+    steps = ["Call generate to write the revision."] if differences or len(invisible) > len(stays) + by_hand else []
+    if by_hand:
+        steps.append("What is to be written by hand goes into a revision of its own: call generate with kind='empty'.")
     if why and (why.blocks or not (differences or invisible)):
         summary = why.text
     if not located.target.reachable:
@@ -170,8 +174,24 @@ async def check(app: App, *, project: str | None = None, database: str = "defaul
         database=located.report(),
         differences=differences,
         invisible=invisible,
+        stays=stays,
         why_nothing=why.text if why else None,
     )
+
+
+def _compared(reply: Mapping[str, Any], seen: int, unseen: int, stay: int) -> str:
+    """In a sentence or two: how many differences autogenerate sees, does not see, and generate leaves alone."""
+    both = seen + unseen
+    points = f"{both} point{'s' if both != 1 else ''}"
+    if not both:
+        said = agreement(reply)
+    elif not seen:
+        said = f"Autogenerate sees no difference, but models and database differ in {points} that it can't see."
+    else:
+        said = f"Models and database differ in {points}" + (f", of which autogenerate sees {seen}." if unseen else ".")
+    if stay:
+        said += f" Beyond that, {stay} point{'s stay' if stay != 1 else ' stays'} unless generate is told to change it."
+    return said
 
 
 def at_head(located: Located, revisions: Revisions) -> bool:

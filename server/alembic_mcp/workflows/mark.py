@@ -128,8 +128,8 @@ def _sql(name: str, mark_: str, value: str) -> str:
 
 
 def _set(marking: Marking) -> None:
-    import psycopg  # noqa: PLC0415 - only here
-    from psycopg import sql  # noqa: PLC0415
+    import psycopg
+    from psycopg import sql
 
     target = marking.located.target
     libpq: dict[str, Any] = dict(target.connect.libpq)

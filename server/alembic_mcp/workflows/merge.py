@@ -112,7 +112,7 @@ def _chosen(index: Revisions, heads: tuple[str, ...]) -> tuple[str, ...]:
             f"{', '.join(strangers)} is not a head. Nothing was written.",
             f"The heads are: {', '.join(index.heads) or 'none'}.",
         )
-    if len(chosen) < 2:  # noqa: PLR2004 - it takes two to merge
+    if len(chosen) < 2:  # it takes two to merge
         raise Refused(
             f"There is nothing to merge: the only head is {chosen[0]}." if chosen else "There are no revisions yet.",
             "Call history to see the graph.",
@@ -148,11 +148,15 @@ async def _write(
     report.heads_after = list((await app.revisions(located.project)).heads)
     report.rehearsal = written.rehearsal
     report.summary = f"Wrote {report.file.path}, which joins {' and '.join(chosen)}. {_proof(report)}"
-    if not passed:
+    if written.rehearsal.status == "not_possible":
+        report.summary += f" The merge itself was not rehearsed ({written.rehearsal.where.rstrip('.')})."
+    elif not passed:
         report.summary += f" It did not pass the rehearsal{f': {written.trouble}' if written.trouble else '.'}"
     report.next_steps = (
         ["Commit the file.", "Call upgrade to apply it."]
         if passed
+        else ["Call review before it is committed: nobody has seen the branches run together."]
+        if written.rehearsal.status == "not_possible"
         else ["Look at the rehearsal's details, and call review before it is committed."]
     )
 
@@ -163,7 +167,7 @@ def _proof(report: MergeReport) -> str:
         return "No order of the branches could be rehearsed."
     if orders == 1:
         return f"The one order that is still possible was rehearsed: {', then '.join(report.orders[0].heads)}."
-    return f"{'Both' if orders == 2 else orders} orders of the branches give the same schema."  # noqa: PLR2004
+    return f"{'Both' if orders == 2 else orders} orders of the branches give the same schema."
 
 
 async def _tried(
@@ -211,13 +215,13 @@ def _fits(located: Located, index: Revisions, branches: Branches, tried: Tried, 
     report.next_steps = [
         "Change the lines of one side so that the branches no longer get in each other's way; then call it again."
     ]
-    if len(branches.heads) == 2:  # noqa: PLR2004 - a rebase takes two
+    if len(branches.heads) == 2:  # a rebase takes two
         through = [one.order for one in tried.outcomes if not one.failed] or [branches.heads]
         report.next_steps += [
             f"Or settle the order for good: merge_heads with style='rebase' and heads={list(order)!r} puts {order[1]} "
             f"behind {order[0]}, if no database has it yet."
             for order in through
-            if len(order) == 2  # noqa: PLR2004
+            if len(order) == 2
         ]
     return False
 

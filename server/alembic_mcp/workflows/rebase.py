@@ -53,7 +53,7 @@ async def rebase(
             "Nothing was written.",
             "Mend the files that history names as problems, or set down_revision by hand and call review.",
         )
-    if len(heads) != 2:  # noqa: PLR2004 - one that stays and one that moves
+    if len(heads) != 2:  # one that stays and one that moves
         raise Refused(
             f"There are {len(heads)} heads ({', '.join(heads)}), and a rebase is about two. Nothing was written.",
             f"Call merge_heads with style='rebase' and heads={[*heads[:2]]!r}: the first one stays, the second one "

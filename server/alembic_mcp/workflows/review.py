@@ -157,11 +157,7 @@ def _path(
             "Review the two parts by themselves: revisions='pending', and the applied ones by id.",
         )
     before = index.by_id[chosen[0]].down_revisions
-    if len(before) > 1:
-        raise Refused(
-            f"{chosen[0]} is a merge revision that is applied already; it can't be reviewed by itself.",
-            "Review the revisions of its branches by id.",
-        )
+    # Below a merge stand all its branches: whichever the downgrade is to, the others stay where they are.
     return chosen, before[0] if before else "base"
 
 
@@ -188,7 +184,7 @@ def summary(examined: Examined, located: Located) -> str:
     proof = {
         "passed": f"rehearsed on {examined.rehearsal.where}",
         "failed": f"failed in the rehearsal on {examined.rehearsal.where}",
-        "not_possible": f"not rehearsed ({examined.rehearsal.where})",
+        "not_possible": f"not rehearsed ({examined.rehearsal.where.rstrip('.')})",
         "not_needed": "nothing to rehearse",
     }[examined.rehearsal.status]
     text = f"{what} on {located.target.name} ({located.environment}) {verdict}; {proof}."

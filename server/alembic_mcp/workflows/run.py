@@ -14,7 +14,7 @@ from ..errors import NotDone
 from ..exclusive import hold
 from ..report import ChangeReport, Verified
 from ..worker_client import WorkerFailed
-from . import plan
+from . import halves, plan
 from .app import App, Progress
 from .approve import Run
 from .consent import record
@@ -29,12 +29,12 @@ __all__ = ["followed", "run", "unasked"]
 LOCK_TIMEOUT_MS = 4_000
 ATTEMPTS = 5
 RUN_SECONDS = 6 * 3600.0
+_UNKEPT = " How it ended could not be kept in the audit trail: {}"
 
 
 async def followed(app: App, prepared: Prepared, report: ChangeReport, progress: Progress) -> ChangeReport:
     """Run a plan whose approval was just used up: whoever approved it can follow, and the trail says how it ended."""
-    assert prepared.plan is not None  # noqa: S101 - there is no approval without a plan
-    store, id_ = await app.store(), prepared.plan.id
+    store, id_ = await app.store(), prepared.opened.id
     lines = app.runs[id_] = Run()
 
     async def told(done: float, total: float | None, message: str) -> None:
@@ -44,7 +44,7 @@ async def followed(app: App, prepared: Prepared, report: ChangeReport, progress:
     try:
         report = await run(app, prepared, report, told)
     except NotDone as error:
-        await _finish(store, id_, f"{error.status}: {error.message}", {"applied": False}, report)
+        error.message += await _finish(store, id_, f"{error.status}: {error.message}", {"applied": False})
         raise
     except BaseException:
         # Cancelled, or a fault of ours: nobody can say how far it came, and the trail says just that.
@@ -52,7 +52,8 @@ async def followed(app: App, prepared: Prepared, report: ChangeReport, progress:
             await anyio.to_thread.run_sync(store.abandon, id_)
         raise
     lines.report = report
-    await _finish(store, id_, f"{report.status}: {report.summary}", result(prepared, report), report)
+    unkept = await _finish(store, id_, f"{report.status}: {report.summary}", result(prepared, report))
+    report.warnings += [unkept.strip()] if unkept else []
     if report.status == "done":
         stored = await anyio.to_thread.run_sync(store.get, id_)
         if stored is not None and stored.approver is not None:
@@ -61,13 +62,18 @@ async def followed(app: App, prepared: Prepared, report: ChangeReport, progress:
     return report
 
 
-async def _finish(store: Store, id_: str, outcome: str, said: dict[str, Any], report: ChangeReport) -> None:
-    """Keep how it ended; should the store fail now, the database is as the report says all the same."""
+async def _finish(store: Store, id_: str, outcome: str, said: dict[str, Any]) -> str:
+    """Keep how it ended; should the store fail now, the database is as the report says all the same, and this says so.
+
+    Returns:
+        A sentence about what could not be kept, with a space before it; empty if all was.
+    """
     with anyio.CancelScope(shield=True):
         try:
             await anyio.to_thread.run_sync(store.finish, id_, outcome, said)
         except NotDone as error:
-            report.warnings.append(f"How it ended could not be kept in the audit trail: {error.message}")
+            return _UNKEPT.format(error.message)
+    return ""
 
 
 async def unasked(app: App, prepared: Prepared, report: ChangeReport, progress: Progress) -> ChangeReport:
@@ -79,15 +85,17 @@ async def unasked(app: App, prepared: Prepared, report: ChangeReport, progress: 
     try:
         report = await run(app, prepared, report, progress)
     except NotDone as error:
-        with suppress(NotDone):
+        try:
             await record(app, prepared, "result", {"outcome": f"{error.status}: {error.message}", "applied": False})
+        except NotDone as another:
+            error.message += _UNKEPT.format(another.message)
         raise
     try:
         await record(
             app, prepared, "result", {"outcome": f"{report.status}: {report.summary}", **result(prepared, report)}
         )
     except NotDone as error:
-        report.warnings.append(f"How it ended could not be kept in the audit trail: {error.message}")
+        report.warnings.append(_UNKEPT.format(error.message).strip())
     return report
 
 
@@ -119,13 +127,13 @@ def _files(prepared: Prepared, report: ChangeReport) -> dict[str, str]:
 async def run(app: App, prepared: Prepared, report: ChangeReport, progress: Progress) -> ChangeReport:
     """Run it and report what became of it; nothing is run if anything changed since it was prepared."""
     located, request = prepared.located, prepared.request
-    assert prepared.examined is not None  # noqa: S101 - what has nothing to do never comes here
+    examined = prepared.judged
     what = f"{request.action} to {prepared.target}"
     started = time.monotonic()
     with hold(lasting_name(located.target), what):
         again = await app.look(located.project, request.database, schema=True)
         index = await app.revisions(located.project)
-        if plan.stamp(again, index, prepared.examined.modules) != prepared.stamp:
+        if plan.stamp(again, index, examined.modules) != prepared.stamp:
             report.status = "refused"
             report.summary = (
                 "Nothing was changed: the database, a revision file or the project's code changed while this was "
@@ -147,7 +155,7 @@ async def run(app: App, prepared: Prepared, report: ChangeReport, progress: Prog
         report.applied = set(report.after) != set(report.before)
         report.summary = (
             f"The run ended without an error, but {located.target.name} is at "
-            f"{', '.join(report.after) or 'base'} and not at {', '.join(prepared.examined.heads_after) or 'base'}: "
+            f"{', '.join(report.after) or 'base'} and not at {', '.join(examined.heads_after) or 'base'}: "
             "env.py swallowed an error, or did not migrate."
         )
         report.output = result.get("output")
@@ -172,8 +180,7 @@ async def run(app: App, prepared: Prepared, report: ChangeReport, progress: Prog
 
 async def _attempt(app: App, prepared: Prepared, progress: Progress) -> dict[str, Any]:
     """Run it; when a lock was not to be had, wait and try what is left again, as long as that is safe."""
-    located, examined = prepared.located, prepared.examined
-    assert examined is not None  # noqa: S101 - see run()
+    located, examined = prepared.located, prepared.judged
     heads = list(located.target.heads)
     path = [line.revision for line in examined.path]
     count = len(path)
@@ -216,7 +223,7 @@ async def _attempt(app: App, prepared: Prepared, progress: Progress) -> dict[str
                 or attempt == ATTEMPTS
                 or now is None
                 or not left
-                or left[0] in examined.autocommits
+                or left[0] in examined.halves
             ):
                 raise
             path, heads = left, list(now)
@@ -231,8 +238,7 @@ async def _attempt(app: App, prepared: Prepared, progress: Progress) -> dict[str
 
 def _verify(prepared: Prepared, result: dict[str, Any]) -> Verified:
     """Heads against the plan; the schema change against the rehearsal's, where their definitions can be compared."""
-    examined = prepared.examined
-    assert examined is not None  # noqa: S101 - see run()
+    examined = prepared.judged
     heads = _as_planned(prepared, set(result["after"]))
     real: dict[str, Any] = result.get("delta") or {}
     if examined.rehearsal.status != "passed":
@@ -246,9 +252,8 @@ def _verify(prepared: Prepared, result: dict[str, Any]) -> Verified:
 
 def _as_planned(prepared: Prepared, after: set[str]) -> bool:
     """True if the heads are the plan's; without a rehearsal, if each revision of the path is there, or gone."""
-    examined, index = prepared.examined, prepared.index
-    assert examined is not None  # noqa: S101 - see run()
-    if examined.heads_after or examined.rehearsal.status in ("passed", "not_needed"):
+    examined, index = prepared.judged, prepared.index
+    if examined.rehearsal.status != "not_possible":
         return after == set(examined.heads_after)
     applied = index.ancestors(after)
     return all((line.revision in applied) is (prepared.request.action == "upgrade") for line in examined.path)
@@ -279,14 +284,19 @@ async def _stopped(
     half = (
         failed is not None
         and prepared.examined is not None
-        and failed.revision in prepared.examined.autocommits
+        and failed.revision in prepared.examined.halves
         and error.kind not in ("locked", "drift")
     )
-    state = (
-        f"{located.target.name} is at {', '.join(report.after) or 'base'}"
-        + (", part of the way" if report.applied else ", as before")
-        + (f"; {failed.revision} commits on its own, so parts of it may be there" if half and failed else "")
-    )
+    stays = (error.details.get("stays") or []) if failed else []
+    state = f"{located.target.name} is at {', '.join(report.after) or 'base'}"
+    steps = [*error.next_steps, "Call current to see where it stands, then review what is left."]
+    if stays and failed:
+        what, step = halves.left_behind(stays, failed.revision)
+        state, steps, report.applied = f"{state}, and {what}", [step, *steps], True
+    else:
+        state += ", part of the way" if report.applied else ", as before"
+        if half and failed:
+            state += f"; {failed.revision} commits on its own, so parts of it may be there"
     report.summary = f"{error.message} {state}."
-    report.next_steps = [*error.next_steps, "Call current to see where it stands, then review what is left."]
+    report.next_steps = steps
     return report

@@ -56,7 +56,7 @@ class Plan:
 
 def files(plan: Plan) -> dict[Path, str]:
     """Path -> contents, without the configuration in an existing pyproject.toml: that is appended to."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415 - only here, and slow to import
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # only here, and slow to import
 
     # What is written is Python and INI, where HTML's escapes have no business.
     environment = Environment(  # noqa: S701

@@ -87,7 +87,7 @@ def raise_shield(settings: Settings, database: NamedDatabase, root: Path) -> Shi
     shown = {name: value for name, value in real.items() if name not in hidden}
     if not hidden:
         return Shield(database.name, real, shown)
-    from ..preflight.address import read  # noqa: PLC0415 - imports SQLAlchemy
+    from ..preflight.address import read  # imports SQLAlchemy
 
     found = {name: read(value, root) for name, value in hidden.items()}
     addresses = {name: address for name, address in found.items() if address is not None}
