@@ -36,6 +36,10 @@ def test_another_plan_has_another_id(store, digest, request_):
     assert store.open_plan("d", "upgrade head", {}, 60) != store.open_plan(digest, request_, {}, 60)
 
 
+def test_the_id_of_a_plan_is_no_option_of_a_command_line(store):
+    assert store.open_plan("d", "upgrade head", {}, 60).isalnum()
+
+
 def test_a_consumed_plan_is_not_found_again(store):
     plan = store.open_plan("d", "upgrade head", {}, 60)
     store.consume(plan, "d")

@@ -71,7 +71,7 @@ def find_or_add(
     if details.identity:
         replaced = PLANS.update().where(*older).values(state="expired", reason="replaced by a newer plan")
         connection.execute(replaced)
-    new = secrets.token_urlsafe(12)
+    new = secrets.token_hex(12)  # a dash at its beginning would make it an option on a command line
     connection.execute(
         PLANS.insert().values(
             id=new,
