@@ -36,6 +36,9 @@ _DIALECTS = (
     ("psycopg", "sqlalchemy.dialects.postgresql.psycopg"),
     ("psycopg2", "sqlalchemy.dialects.postgresql.psycopg2"),
     ("asyncpg", "sqlalchemy.dialects.postgresql.asyncpg"),
+)
+# And these only for a project that has none for PostgreSQL.
+_OTHERWISE = (
     ("pymysql", "sqlalchemy.dialects.mysql.pymysql"),
     ("MySQLdb", "sqlalchemy.dialects.mysql.mysqldb"),
 )
@@ -74,9 +77,11 @@ def preload(calls: Optional[Path]) -> None:
     """Load what nearly every call needs. What can't be loaded is left to the call that needs it, which reports it."""
     for name in _ALWAYS:
         _imported(name)
-    for driver, dialect in _DIALECTS:
-        if _imported(driver)[0] is not None:
-            _imported(dialect)
+    there = [dialect for driver, dialect in _DIALECTS if _imported(driver)[0] is not None]
+    if not any("postgresql" in dialect for dialect in there):
+        there += [dialect for driver, dialect in _OTHERWISE if _imported(driver)[0] is not None]
+    for dialect in there:
+        _imported(dialect)
     with suppress(Exception):  # as above: the child loads it again, and says what is wrong with it
         load(calls)
 
