@@ -17,7 +17,7 @@ from ..project import discover
 from ..project.database_url import Address, addresses, is_asynchronous, parse_address
 from ..project.models import Models, Origin, find_models
 from ..project.source import Source
-from ..report import Difference, InitReport
+from ..report import UNREACHABLE, Difference, InitReport
 from ..target import Environment
 from . import copies
 from .app import LOOK_SECONDS, App, Located, Progress, silent
@@ -315,6 +315,8 @@ async def _create(app: App, project: Project, report: InitReport, progress: Prog
     report.files += [file.path for file in made.files]
     report.summary = made.summary
     report.next_steps = ["Commit the files.", *(step for step in made.next_steps if "files_to_commit" not in step)]
+    if made.database and (made.database.dialect, made.database.environment_reason) == ("sqlite", UNREACHABLE):
+        report.next_steps[-1] = "Call upgrade: it makes the SQLite file and its tables."
 
 
 async def _baseline(
